@@ -1,0 +1,1 @@
+//! Interval and linear bounds, sound under rounding.

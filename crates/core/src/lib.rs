@@ -1,0 +1,1 @@
+//! Lowers a query to a mixed integer program, writes it, solves it.

@@ -1,0 +1,241 @@
+//! Builds a network node by node, checking shapes as it goes; rewrites what is not one of the seven operators.
+
+use crate::normalize;
+use crate::{
+    Conv2d, DType, Gather, IrError, Network, Node, NodeId, NodeProblem, Op, Rewrite, Shape, Slack, Sliding, Tensor,
+};
+use std::collections::{BTreeMap, HashSet};
+
+/// Builds a [`Network`]: first [`Builder::input`], then nodes in topological order, then [`Builder::finish`].
+#[derive(Debug, Default)]
+pub struct Builder {
+    nodes: Vec<Node>,
+    names: HashSet<String>,
+    ordering_only: bool,
+    rewrites: Vec<Rewrite>,
+    metadata: BTreeMap<String, String>,
+    /// Convolutions that stand for a scale and shift of the file and may be folded into what they read.
+    foldable: Vec<NodeId>,
+}
+
+/// Factors of an elementwise rewrite with a bound of their relative rounding error.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scale {
+    /// The factors.
+    pub values: Vec<f64>,
+    /// `|s - s~| <= error |s~|`; zero if they are exact.
+    pub error: f64,
+}
+
+/// Summands of an elementwise rewrite with bounds of their absolute rounding errors.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shift {
+    /// The summands.
+    pub values: Vec<f64>,
+    /// One bound each; empty if they are exact.
+    pub errors: Vec<f64>,
+}
+
+impl Scale {
+    /// Factors without error.
+    pub fn exact(values: Vec<f64>) -> Self {
+        Self { values, error: 0.0 }
+    }
+
+    /// The factors `1 / divisors`: exact for powers of two.
+    pub fn reciprocal(divisors: &[f64]) -> Self {
+        let values: Vec<f64> = divisors.iter().map(|d| 1.0 / d).collect();
+        // The residual of a correctly rounded normal quotient is representable, so zero means exact. A subnormal quotient
+        // has no relative accuracy; the infinite error makes the node's slack be refused.
+        let exact = values.iter().zip(divisors).all(|(v, d)| v.mul_add(*d, -1.0) == 0.0);
+        if values.iter().any(|v| !v.is_normal()) {
+            return Self { values, error: f64::INFINITY };
+        }
+        Self { values, error: if exact { 0.0 } else { f64::EPSILON } }
+    }
+}
+
+impl Shift {
+    /// Summands without error.
+    pub fn exact(values: Vec<f64>) -> Self {
+        Self { values, errors: Vec::new() }
+    }
+}
+
+impl Builder {
+    /// An empty builder.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds the input; must be called once, first.
+    pub fn input(&mut self, name: &str, dims: &[usize], dtype: DType) -> Result<NodeId, IrError> {
+        if !self.nodes.is_empty() {
+            return Err(IrError::at(name)(NodeProblem::InputNode));
+        }
+        let shape = Shape::new(dims).map_err(IrError::at(name))?;
+        self.names.insert(name.to_owned());
+        self.nodes.push(Node { name: name.to_owned(), op: Op::Input(dtype), inputs: Vec::new(), shape });
+        Ok(NodeId(0))
+    }
+
+    /// Adds a node. Errors name it: a name used twice, inputs that do not come before it, shapes that do not fit.
+    pub fn push(&mut self, name: &str, op: Op, inputs: &[NodeId]) -> Result<NodeId, IrError> {
+        if self.nodes.is_empty() {
+            return Err(IrError::at(name)(NodeProblem::InputNode));
+        }
+        let shape = Node::check(name, &op, inputs, &self.nodes).map_err(IrError::at(name))?;
+        if !self.names.insert(name.to_owned()) {
+            return Err(IrError::at(name)(NodeProblem::DuplicateName));
+        }
+        self.nodes.push(Node { name: name.to_owned(), op, inputs: inputs.to_vec(), shape });
+        Ok(NodeId(self.nodes.len() - 1))
+    }
+
+    /// The shape of a node's value.
+    pub fn shape(&self, id: NodeId) -> &Shape {
+        &self.nodes[id.0].shape
+    }
+
+    /// `name`, or `name` with the first number that makes it unused.
+    pub fn fresh(&self, name: &str) -> String {
+        let taken = |n: &str| self.names.contains(n);
+        if !taken(name) {
+            return name.to_owned();
+        }
+        (2..).map(|k| format!("{name}.{k}")).find(|n| !taken(n)).expect("names are finite")
+    }
+
+    /// Records that an operator of the file became others.
+    pub fn note(&mut self, node: &str, from: &str, into: &str, rounds: bool) {
+        self.rewrites.push(Rewrite { node: node.into(), from: from.into(), into: into.into(), rounds });
+    }
+
+    /// Declares that a final Softmax was dropped (see [`Network::ordering_only`]).
+    pub fn drop_softmax(&mut self, node: &str, from: &str) {
+        self.ordering_only = true;
+        self.note(node, from, "nothing: it keeps the order of the outputs", false);
+    }
+
+    /// Adds a key-value pair that the model file carries.
+    pub fn metadata(&mut self, key: &str, value: &str) {
+        self.metadata.insert(key.into(), value.into());
+    }
+
+    /// Changes the shape, not the order of the elements. A no-op if the shape is the same.
+    pub fn reshape(&mut self, name: &str, x: NodeId, dims: &[usize]) -> Result<NodeId, IrError> {
+        if self.shape(x).dims() == dims {
+            return Ok(x);
+        }
+        let len = self.shape(x).len();
+        let target = Shape::new(dims).map_err(IrError::at(name))?;
+        if target.len() != len {
+            return Err(IrError::at(name)(NodeProblem::mismatch("elements", len, target)));
+        }
+        let op =
+            if dims.len() == 1 { Op::Flatten } else { Op::Gather(Gather::reshape(dims).map_err(IrError::at(name))?) };
+        self.push(name, op, &[x])
+    }
+
+    /// `scale * x + shift`: one factor per channel of an image, or one per element of any shape. Becomes a depthwise
+    /// 1x1 convolution, which [`Builder::finish`] folds into a Dense or Conv2d in front of it.
+    pub fn affine(&mut self, name: &str, x: NodeId, scale: Scale, shift: Shift) -> Result<NodeId, IrError> {
+        let shape = self.shape(x).clone();
+        let n = scale.values.len();
+        if shift.values.len() != n || (!shift.errors.is_empty() && shift.errors.len() != n) {
+            return Err(IrError::at(name)(NodeProblem::mismatch("shift", n, shift.values.len())));
+        }
+        let per_channel = shape.image().is_some_and(|[c, ..]| c == n);
+        if !per_channel && n != shape.len() {
+            return Err(IrError::at(name)(NodeProblem::mismatch(
+                "scale",
+                format!("one factor per element of {shape}"),
+                n,
+            )));
+        }
+        let conv = (|| {
+            let mut conv =
+                Conv2d::per_channel(Tensor::narrowest(&[n], scale.values)?, Tensor::narrowest(&[n], shift.values)?)?;
+            if scale.error > 0.0 || shift.errors.iter().any(|&e| e > 0.0) {
+                let bias = if shift.errors.is_empty() { vec![0.0; n] } else { shift.errors };
+                conv.slack = Some(Slack { weight: vec![scale.error; n], bias });
+            }
+            Ok(Op::Conv2d(conv))
+        })()
+        .map_err(IrError::at(name))?;
+        if per_channel {
+            let y = self.push(name, conv, &[x])?;
+            self.foldable.push(y);
+            return Ok(y);
+        }
+        let column = self.reshape(&self.fresh(&format!("{name}.column")), x, &[n, 1, 1])?;
+        let y = self.push(name, conv, &[column])?;
+        self.foldable.push(y);
+        self.reshape(&self.fresh(&format!("{name}.shape")), y, shape.dims())
+    }
+
+    /// Average over windows. A constant divisor becomes a depthwise convolution; one that depends on the position
+    /// (padding that does not count) a sum and a scale per element.
+    pub fn average_pool(
+        &mut self,
+        name: &str,
+        x: NodeId,
+        kernel: [usize; 2],
+        stride: [usize; 2],
+        padding: [usize; 4],
+        count_padding: bool,
+    ) -> Result<NodeId, IrError> {
+        let at = || IrError::at(name);
+        let shape = self.shape(x).clone();
+        let [channels, ..] =
+            shape.image().ok_or_else(|| at()(NodeProblem::mismatch("input", "[channels height width]", &shape)))?;
+        let taps = kernel[0].saturating_mul(kernel[1]);
+        let window = |weight: f64, error: f64| {
+            let dims = [channels, 1, kernel[0], kernel[1]];
+            let len = Shape::new(&dims)?.len();
+            let mut conv = Conv2d::new(Tensor::narrowest(&dims, vec![weight; len])?, Tensor::zeros(&[channels])?)?;
+            (conv.stride, conv.padding, conv.groups) = (stride, padding, channels);
+            if error > 0.0 {
+                conv.slack = Some(Slack { weight: vec![error; channels], bias: vec![0.0; channels] });
+            }
+            Ok(conv)
+        };
+        if count_padding || padding == [0; 4] {
+            let scale = Scale::reciprocal(&[taps as f64]);
+            let conv = window(scale.values[0], scale.error).map_err(at())?;
+            return self.push(name, Op::Conv2d(conv), &[x]);
+        }
+        let conv = window(1.0, 0.0).map_err(at())?;
+        let sliding: Sliding = conv.sliding(&shape).map_err(at())?;
+        let sum = self.push(&self.fresh(&format!("{name}.sum")), Op::Conv2d(conv), &[x])?;
+        let [rows, columns] = sliding.output;
+        let counts: Vec<f64> = (0..channels * rows * columns)
+            .map(|k| sliding.taps(k / columns % rows, k % columns).count() as f64)
+            .collect();
+        if counts.contains(&0.0) {
+            return Err(at()(NodeProblem::Attribute("a window lies wholly in the padding".into())));
+        }
+        let len = counts.len();
+        self.affine(name, sum, Scale::reciprocal(&counts), Shift::exact(vec![0.0; len]))
+    }
+
+    /// Finishes without normalising: the lowered form must keep one node for each that it was made of.
+    pub(crate) fn finish_unchanged(self, output: NodeId, like: &Network) -> Result<Network, IrError> {
+        Ok(Network { nodes: self.nodes, output, ..like.clone_without_nodes() })
+    }
+
+    /// Normalises and checks the whole: folds scales and shifts, merges index maps, drops nodes that nothing reads.
+    pub fn finish(self, output: NodeId) -> Result<Network, IrError> {
+        if self.nodes.get(output.0).is_none() {
+            return Err(IrError::at("output")(NodeProblem::UnknownInput(output.0)));
+        }
+        let network = Network {
+            nodes: self.nodes,
+            output,
+            ordering_only: self.ordering_only,
+            rewrites: self.rewrites,
+            metadata: self.metadata,
+        };
+        normalize::normalize(network, &self.foldable)
+    }
+}

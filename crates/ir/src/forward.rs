@@ -1,0 +1,95 @@
+//! Evaluation in any [`Number`].
+
+use crate::{Conv2d, Dense, IrError, MaxPool, Network, Node, Number, Op, Shape};
+
+impl Network {
+    /// The output on one input, row-major. Computed in the arithmetic of the input: `f32` as deployed, `f64`, or
+    /// exactly ([`crate::Exact`]).
+    pub fn forward<N: Number>(&self, input: &[N]) -> Result<Vec<N>, IrError> {
+        Ok(self.trace(input)?.swap_remove(self.output().0))
+    }
+
+    /// The value of every node on one input.
+    pub fn trace<N: Number>(&self, input: &[N]) -> Result<Vec<Vec<N>>, IrError> {
+        let expected = self.input().shape.len();
+        if input.len() != expected {
+            return Err(IrError::InputLength { expected, found: input.len() });
+        }
+        let mut values: Vec<Vec<N>> = Vec::with_capacity(self.nodes().len());
+        for node in self.nodes() {
+            values.push(self.evaluate(node, input, &values));
+        }
+        Ok(values)
+    }
+
+    fn evaluate<N: Number>(&self, node: &Node, input: &[N], values: &[Vec<N>]) -> Vec<N> {
+        let read = |k: usize| values[node.inputs[k].0].as_slice();
+        match &node.op {
+            Op::Input(_) => input.to_vec(),
+            Op::Dense(dense) => dense_forward(dense, read(0)),
+            Op::Conv2d(conv) => conv_forward(conv, read(0), &self.node(node.inputs[0]).shape),
+            Op::Relu => read(0).iter().map(|x| x.larger(&N::zero())).collect(),
+            Op::MaxPool(pool) => pool_forward(pool, read(0), &self.node(node.inputs[0]).shape),
+            Op::Flatten => read(0).to_vec(),
+            Op::Add => read(0).iter().zip(read(1)).map(|(a, b)| a.plus(b)).collect(),
+            Op::Gather(gather) => {
+                gather.index.iter().map(|i| i.map_or_else(N::zero, |i| read(0)[i as usize].clone())).collect()
+            }
+        }
+    }
+}
+
+fn dense_forward<N: Number>(dense: &Dense, x: &[N]) -> Vec<N> {
+    let (weight, bias) = (N::from_tensor(&dense.weight), N::from_tensor(&dense.bias));
+    let row = |(k, b): (usize, N)| {
+        let mut sum = b;
+        for (w, x) in weight[k * x.len()..].iter().zip(x) {
+            sum.add_product(w, x);
+        }
+        sum
+    };
+    bias.into_iter().enumerate().map(row).collect()
+}
+
+fn conv_forward<N: Number>(conv: &Conv2d, x: &[N], shape: &Shape) -> Vec<N> {
+    let sliding = conv.sliding(shape).expect("shapes were checked");
+    let (weight, bias) = (N::from_tensor(&conv.weight), N::from_tensor(&conv.bias));
+    let [channels, height, width] = sliding.input;
+    let [rows, columns] = sliding.output;
+    let [kh, kw] = conv.kernel();
+    let per_group = channels / conv.groups;
+    let outputs_per_group = conv.outputs() / conv.groups;
+    let mut y = Vec::with_capacity(conv.outputs() * rows * columns);
+    for o in 0..conv.outputs() {
+        let first = o / outputs_per_group * per_group;
+        for row in 0..rows {
+            for column in 0..columns {
+                let mut sum = bias[o].clone();
+                for c in 0..per_group {
+                    for (ky, kx, iy, ix) in sliding.taps(row, column) {
+                        let w = &weight[((o * per_group + c) * kh + ky) * kw + kx];
+                        sum.add_product(w, &x[((first + c) * height + iy) * width + ix]);
+                    }
+                }
+                y.push(sum);
+            }
+        }
+    }
+    y
+}
+
+fn pool_forward<N: Number>(pool: &MaxPool, x: &[N], shape: &Shape) -> Vec<N> {
+    let sliding = pool.sliding(shape).expect("shapes were checked");
+    let [channels, height, width] = sliding.input;
+    let [rows, columns] = sliding.output;
+    let mut y = Vec::with_capacity(channels * rows * columns);
+    for c in 0..channels {
+        for row in 0..rows {
+            for column in 0..columns {
+                let window = sliding.taps(row, column).map(|(_, _, iy, ix)| &x[(c * height + iy) * width + ix]);
+                y.push(window.cloned().reduce(|a, b| a.larger(&b)).expect("windows are never empty"));
+            }
+        }
+    }
+    y
+}

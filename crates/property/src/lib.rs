@@ -1,0 +1,1 @@
+//! What is asked of a network: input region, output constraints, query, verdict.

@@ -1,0 +1,1 @@
+//! Decides a query: attack, bounds, certificate.

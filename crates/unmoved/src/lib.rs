@@ -1,0 +1,1 @@
+//! Proves that a neural network's answer stays unmoved, or shows what moves it.
