@@ -1,0 +1,80 @@
+//! The answer.
+
+use std::fmt;
+
+/// What is known about a query.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// No input of the region is unsafe; said only after a certificate was accepted.
+    Robust,
+    /// This input of the region is unsafe; said only after exact replay.
+    Violated(Counterexample),
+    /// Neither, and why.
+    Unknown(Reason),
+}
+
+/// An unsafe input, as it will be written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Counterexample {
+    /// The input, row-major.
+    pub input: Vec<f32>,
+    /// The network's float32 output on it.
+    pub output: Vec<f32>,
+    /// Which disjunct of the unsafe set it satisfies.
+    pub disjunct: usize,
+    /// It is unsafe over the reals, but the float32 evaluation disagrees.
+    pub real_only: bool,
+    /// Some constraint holds with equality: a tie.
+    pub boundary: bool,
+}
+
+/// Why a query is not decided.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reason {
+    /// Bounds do not prove it and the attack does not refute it.
+    Open,
+    /// The time limit was reached.
+    TimeLimit,
+    /// This input is unsafe in float32 only; over the reals it is safe.
+    F32Only(Vec<f32>),
+    /// A proof was found that the checker refuses; a defect worth reporting.
+    Refused(String),
+    /// A MILP solver says that it holds; its word is not a proof.
+    SolverWord(String),
+}
+
+impl Reason {
+    /// One word for JSON and tables.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::TimeLimit => "time-limit",
+            Self::F32Only(_) => "f32-only",
+            Self::Refused(_) => "certificate-refused",
+            Self::SolverWord(_) => "solver-word",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open => write!(f, "bounds do not prove it and the attack does not refute it"),
+            Self::TimeLimit => write!(f, "the time limit was reached"),
+            Self::F32Only(_) => write!(f, "an input moves the answer in float32 arithmetic, but not over the reals"),
+            Self::Refused(why) => write!(f, "the checker refused the proof: {why}"),
+            Self::SolverWord(solver) => write!(f, "{solver} says that it holds; that is not a proof"),
+        }
+    }
+}
+
+impl Verdict {
+    /// `robust`, `violated` or `unknown`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Robust => "robust",
+            Self::Violated(_) => "violated",
+            Self::Unknown(_) => "unknown",
+        }
+    }
+}
