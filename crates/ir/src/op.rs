@@ -237,6 +237,15 @@ impl Sliding {
             .filter(|&i| i < self.input[1 + axis])
     }
 
+    /// The taps along `axis` that read the input, not the padding, for output coordinate `out`; they are consecutive.
+    pub fn valid_taps(&self, axis: usize, out: usize) -> std::ops::Range<usize> {
+        let (start, step) = (out * self.stride[axis], self.dilation[axis]);
+        let first = self.before[axis].saturating_sub(start).div_ceil(step).min(self.kernel[axis]);
+        let end =
+            (self.before[axis] + self.input[1 + axis]).saturating_sub(start).div_ceil(step).min(self.kernel[axis]);
+        first..end.max(first)
+    }
+
     /// The taps of one output position as `(row tap, column tap, input row, input column)`, without those in the padding.
     pub fn taps(&self, row: usize, column: usize) -> impl Iterator<Item = (usize, usize, usize, usize)> + '_ {
         (0..self.kernel[0]).filter_map(move |ky| self.source(0, row, ky).map(|y| (ky, y))).flat_map(move |(ky, y)| {

@@ -1,0 +1,60 @@
+//! Interval arithmetic through one node.
+
+use crate::affine::Affine;
+use crate::rounding::gamma;
+use crate::table::Bounds;
+use unmoved_ir::Gather;
+
+/// Bounds of an affine node, and per output `sum |w| max|x| + |b|`, rounded up: what errors are measured against.
+pub(crate) fn affine(layer: &Affine, outputs: usize, x: &Bounds) -> (Bounds, Vec<f64>) {
+    let mut y = Bounds { lower: Vec::with_capacity(outputs), upper: Vec::with_capacity(outputs) };
+    let mut sizes = Vec::with_capacity(outputs);
+    let terms = layer.terms_per_output() + 4;
+    for k in 0..outputs {
+        let bias = layer.bias(k);
+        let (mut lower, mut upper, mut size) = (bias, bias, bias.abs());
+        layer.row(k, |i, w| {
+            let (a, b) = (w * x.lower[i], w * x.upper[i]);
+            lower += a.min(b);
+            upper += a.max(b);
+            size += a.abs().max(b.abs());
+        });
+        let size = size * (1.0 + gamma(terms)) + terms as f64 * f64::MIN_POSITIVE;
+        let (eta, beta) = layer.slack(k).unwrap_or((0.0, 0.0));
+        let error = (gamma(terms) + eta) * size * (1.0 + 1e-9) + beta * (1.0 + 1e-9) + terms as f64 * f64::MIN_POSITIVE;
+        y.lower.push(or((lower - error).next_down(), f64::NEG_INFINITY));
+        y.upper.push(or((upper + error).next_up(), f64::INFINITY));
+        sizes.push(size);
+    }
+    (y, sizes)
+}
+
+/// Where an overflow left no number, `nothing` is known.
+fn or(bound: f64, nothing: f64) -> f64 {
+    if bound.is_nan() { nothing } else { bound }
+}
+
+pub(crate) fn relu(x: &Bounds) -> Bounds {
+    let positive = |v: &[f64]| v.iter().map(|v| v.max(0.0)).collect();
+    Bounds { lower: positive(&x.lower), upper: positive(&x.upper) }
+}
+
+pub(crate) fn add(a: &Bounds, b: &Bounds) -> Bounds {
+    Bounds {
+        lower: a.lower.iter().zip(&b.lower).map(|(a, b)| or((a + b).next_down(), f64::NEG_INFINITY)).collect(),
+        upper: a.upper.iter().zip(&b.upper).map(|(a, b)| or((a + b).next_up(), f64::INFINITY)).collect(),
+    }
+}
+
+pub(crate) fn gather(g: &Gather, x: &Bounds) -> Bounds {
+    let pick = |v: &[f64]| g.index.iter().map(|i| i.map_or(0.0, |i| v[i as usize])).collect();
+    Bounds { lower: pick(&x.lower), upper: pick(&x.upper) }
+}
+
+/// Bounds of a maximum whose candidates are absent where `present` gathers nothing.
+pub(crate) fn maximum(before: &Bounds, candidate: &Bounds, present: &Gather) -> Bounds {
+    let largest = |a: &[f64], b: &[f64]| {
+        (0..a.len()).map(|k| if present.index[k].is_some() { a[k].max(b[k]) } else { a[k] }).collect()
+    };
+    Bounds { lower: largest(&before.lower, &candidate.lower), upper: largest(&before.upper, &candidate.upper) }
+}
