@@ -1,29 +1,34 @@
 //! Interval arithmetic through one node.
 
 use crate::affine::Affine;
-use crate::rounding::gamma;
+use crate::rounding::{Watched, gamma};
 use crate::table::Bounds;
 use unmoved_ir::Gather;
 
-/// Bounds of an affine node, and per output `sum |w| max|x| + |b|`, rounded up: what errors are measured against.
+/// Bounds of an affine node, and per output `sum |w| max|x| + |b|`, rounded up: what errors are measured against. An end
+/// whose every product and sum is exact, as in networks made by hand, is not moved outward.
 pub(crate) fn affine(layer: &Affine, outputs: usize, x: &Bounds) -> (Bounds, Vec<f64>) {
     let mut y = Bounds { lower: Vec::with_capacity(outputs), upper: Vec::with_capacity(outputs) };
     let mut sizes = Vec::with_capacity(outputs);
     let terms = layer.terms_per_output() + 4;
     for k in 0..outputs {
         let bias = layer.bias(k);
-        let (mut lower, mut upper, mut size) = (bias, bias, bias.abs());
+        let (mut lower, mut upper, mut size) = (Watched::new(bias), Watched::new(bias), bias.abs());
         layer.row(k, |i, w| {
             let (a, b) = (w * x.lower[i], w * x.upper[i]);
-            lower += a.min(b);
-            upper += a.max(b);
+            let (at_least, at_most) = if w >= 0.0 { (x.lower[i], x.upper[i]) } else { (x.upper[i], x.lower[i]) };
+            lower.add_product(w, at_least);
+            upper.add_product(w, at_most);
             size += a.abs().max(b.abs());
         });
         let size = size * (1.0 + gamma(terms)) + terms as f64 * f64::MIN_POSITIVE;
-        let (eta, beta) = layer.slack(k).unwrap_or((0.0, 0.0));
+        let slack = layer.slack(k);
+        let (eta, beta) = slack.unwrap_or((0.0, 0.0));
         let error = (gamma(terms) + eta) * size * (1.0 + 1e-9) + beta * (1.0 + 1e-9) + terms as f64 * f64::MIN_POSITIVE;
-        y.lower.push(or((lower - error).next_down(), f64::NEG_INFINITY));
-        y.upper.push(or((upper + error).next_up(), f64::INFINITY));
+        let exact = |sum: &Watched| sum.exact && slack.is_none();
+        y.lower
+            .push(or(if exact(&lower) { lower.value } else { (lower.value - error).next_down() }, f64::NEG_INFINITY));
+        y.upper.push(or(if exact(&upper) { upper.value } else { (upper.value + error).next_up() }, f64::INFINITY));
         sizes.push(size);
     }
     (y, sizes)
@@ -40,9 +45,17 @@ pub(crate) fn relu(x: &Bounds) -> Bounds {
 }
 
 pub(crate) fn add(a: &Bounds, b: &Bounds) -> Bounds {
+    let sum = |a: f64, b: f64| {
+        let mut sum = Watched::new(a);
+        sum.add_product(1.0, b);
+        sum
+    };
+    let ends = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| sum(*a, *b)).collect::<Vec<_>>();
+    let (lower, upper) = (ends(&a.lower, &b.lower), ends(&a.upper, &b.upper));
+    let (down, up) = (|v: f64| or(v.next_down(), f64::NEG_INFINITY), |v: f64| or(v.next_up(), f64::INFINITY));
     Bounds {
-        lower: a.lower.iter().zip(&b.lower).map(|(a, b)| or((a + b).next_down(), f64::NEG_INFINITY)).collect(),
-        upper: a.upper.iter().zip(&b.upper).map(|(a, b)| or((a + b).next_up(), f64::INFINITY)).collect(),
+        lower: lower.iter().map(|s| if s.exact { s.value } else { down(s.value) }).collect(),
+        upper: upper.iter().map(|s| if s.exact { s.value } else { up(s.value) }).collect(),
     }
 }
 

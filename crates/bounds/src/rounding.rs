@@ -32,3 +32,35 @@ impl Sum {
         (self.value - error).next_down()
     }
 }
+
+/// A sum of products that knows whether any rounding happened.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Watched {
+    pub(crate) value: f64,
+    pub(crate) exact: bool,
+}
+
+impl Watched {
+    pub(crate) fn new(value: f64) -> Self {
+        Self { value, exact: value.is_finite() }
+    }
+
+    pub(crate) fn add_product(&mut self, a: f64, b: f64) {
+        let (before, term) = (self.value, a * b);
+        self.value = before + term;
+        // Real weights round after a few terms; from there on nothing is checked.
+        self.exact = self.exact && product_is_exact(a, b, term) && sum_is_exact(before, term, self.value);
+    }
+}
+
+/// A fused multiply-add reveals the rounding error, unless that is too small for a float itself.
+fn product_is_exact(a: f64, b: f64, product: f64) -> bool {
+    const SAFE: f64 = f64::MIN_POSITIVE * 4.0 / f64::EPSILON;
+    a == 0.0 || b == 0.0 || a.abs() == 1.0 || (product.abs() >= SAFE && a.mul_add(b, -product) == 0.0)
+}
+
+/// Knuth's two-sum. An overflow makes the error NaN, which is not zero.
+fn sum_is_exact(a: f64, b: f64, sum: f64) -> bool {
+    let bb = sum - a;
+    (a - (sum - bb)) + (b - bb) == 0.0
+}
