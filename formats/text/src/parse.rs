@@ -59,8 +59,9 @@ fn meta(s: &mut Scanner<'_>, metadata: &mut BTreeMap<String, String>) -> Result<
 
 /// The type, the shape, and the numbers or where they are.
 fn tensor(s: &mut Scanner<'_>, references: &mut References<'_>) -> Result<Tensor, Fault> {
+    let dtype = arch::read_dtype(s)?;
     let start = s.span();
-    let (dtype, dims) = arch::read_typed_dims(s)?;
+    let dims = arch::read_dims(s)?;
     let ir = |problem: NodeProblem| Fault::new(start.clone(), Problem::Network(problem.into()));
     let shape = Shape::new(&dims).map_err(ir)?;
     let equals = s.skip_symbol('=')?;
@@ -105,10 +106,7 @@ fn numbers<T: FromStr + Copy>(
         values.push(value);
         s.advance()?;
     }
-    match s.peek() {
-        Token::Word(_) if !s.statement_is_over() => Err(Fault::new(s.span(), Problem::TooMany { expected })),
-        _ => Ok(values),
-    }
+    if s.list_goes_on() { Err(Fault::new(s.span(), Problem::TooMany { expected })) } else { Ok(values) }
 }
 
 /// `"file" key "k" sha256 <64 digits>`.

@@ -1,6 +1,6 @@
 //! What can be wrong with a text, where, and how that is shown.
 
-use super::{MAX_LAYERS, MAX_MAP_ENTRIES, MAX_NAME, MAX_NUMBER, MAX_RANK, MAX_WINDOW};
+use super::{MAX_LAYERS, MAX_MAP_ENTRIES, MAX_NAME, MAX_NUMBER, MAX_RANK};
 use std::fmt;
 use std::ops::Range;
 use unmoved_ir::IrError;
@@ -58,15 +58,15 @@ pub enum Problem {
     #[error("a name has at most {MAX_NAME} bytes")]
     LongName,
 
-    #[error("{0} is not a number")]
+    #[error("{0} is not a decimal number")]
     NotANumber(String),
     #[error("a number has at most {MAX_NUMBER} characters")]
     LongNumber,
     #[error("{number} is beyond the range of {dtype}")]
     OutOfRange { number: String, dtype: &'static str },
-    #[error("the shape needs {expected} numbers, found {found}")]
+    #[error("the shape needs {expected} elements, found {found}")]
     TooFew { expected: usize, found: usize },
-    #[error("the shape needs {expected} numbers, here is one more")]
+    #[error("the shape needs {expected} elements, here is one more")]
     TooMany { expected: usize },
     #[error("{0} is not a whole number")]
     NotWhole(String),
@@ -74,8 +74,6 @@ pub enum Problem {
     Rank,
     #[error("a run must ascend")]
     Descending,
-    #[error("kernel, stride, pad and dilation are at most {MAX_WINDOW}")]
-    Window,
 
     #[error("unknown operator {0}; known are dense conv relu maxpool flatten add gather reshape")]
     UnknownOperator(String),

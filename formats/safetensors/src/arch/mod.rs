@@ -23,7 +23,7 @@ mod scan;
 mod tests;
 
 pub use error::{Fault, Problem, Span, SyntaxError};
-pub use parse::{Reader, Statement, read_dims, read_typed_dims};
+pub use parse::{Reader, Statement, read_dims, read_dtype};
 pub use print::{Unwritable, check, input_line, layer_lines, print, quoted, tensors, write_dims, write_name};
 pub use scan::{Name, Scanner, Token, is_bare, quote};
 
@@ -37,8 +37,6 @@ pub const MAX_NUMBER: usize = 512;
 pub const MAX_RANK: usize = 16;
 /// The most layers of a network; normalising takes time quadratic in them.
 pub const MAX_LAYERS: usize = 10_000;
-/// The largest kernel extent, stride, padding and dilation.
-pub const MAX_WINDOW: usize = 4096;
 /// The most entries of all index maps of a network together: a run such as `0-999999` is short in the file only.
 pub const MAX_MAP_ENTRIES: usize = 1 << 25;
 

@@ -1,9 +1,9 @@
 //! From tokens to statements.
 
-use super::scan::whole;
+use super::scan::{STATEMENTS, whole};
 use super::{
-    Arch, Fault, Input, Kind, Layer, MAX_LAYERS, MAX_MAP_ENTRIES, MAX_RANK, MAX_WINDOW, Parameters, Problem, Scanner,
-    Span, Token, Window, quote,
+    Arch, Fault, Input, Kind, Layer, MAX_LAYERS, MAX_MAP_ENTRIES, MAX_RANK, Parameters, Problem, Scanner, Span, Token,
+    Window, quote,
 };
 use unmoved_ir::{DType, Gather, NodeProblem, Shape};
 
@@ -113,7 +113,8 @@ pub fn read_dims(s: &mut Scanner<'_>) -> Result<Vec<usize>, Fault> {
     Ok(dims)
 }
 
-fn dtype(s: &mut Scanner<'_>) -> Result<DType, Fault> {
+/// `f32` or `f64`.
+pub fn read_dtype(s: &mut Scanner<'_>) -> Result<DType, Fault> {
     for dtype in [DType::F32, DType::F64] {
         if s.skip_word(dtype.name())? {
             return Ok(dtype);
@@ -122,15 +123,9 @@ fn dtype(s: &mut Scanner<'_>) -> Result<DType, Fault> {
     Err(s.expected("f32 or f64"))
 }
 
-/// `f32 [2 3]`: the type and the shape of an input or a tensor.
-pub fn read_typed_dims(s: &mut Scanner<'_>) -> Result<(DType, Vec<usize>), Fault> {
-    Ok((dtype(s)?, read_dims(s)?))
-}
-
 fn input(s: &mut Scanner<'_>) -> Result<Input, Fault> {
     let name = s.name("the name of the input")?;
-    let (dtype, dims) = read_typed_dims(s)?;
-    Ok(Input { name, dtype, dims })
+    Ok(Input { name, dtype: read_dtype(s)?, dims: read_dims(s)? })
 }
 
 const VALUE: &str = "the name of a layer or the input";
@@ -208,7 +203,13 @@ fn attributes<'a>(
             if s.first_on_line() {
                 break;
             }
-            return Err(Fault::new(s.span(), Problem::UnknownAttribute { operator, attribute: s.found() }));
+            let attribute = s.found();
+            let problem = if STATEMENTS.contains(&word) {
+                Problem::SameLine
+            } else {
+                Problem::UnknownAttribute { operator, attribute }
+            };
+            return Err(Fault::new(s.span(), problem));
         };
         if given.contains(&word) {
             return Err(Fault::new(s.span(), Problem::AttributeTwice));
@@ -216,11 +217,7 @@ fn attributes<'a>(
         s.advance()?;
         given.push(word);
         for value in values.iter_mut() {
-            let (number, span) = s.whole("a whole number")?;
-            if number > MAX_WINDOW && word != "groups" {
-                return Err(Fault::new(span, Problem::Window));
-            }
-            *value = number;
+            *value = s.whole("a whole number")?.0;
         }
     }
     Ok(given)
@@ -259,7 +256,7 @@ fn gather(s: &mut Scanner<'_>, entries_left: usize) -> Result<Kind, Fault> {
         }
         index.extend((from..=to).map(Some));
     }
-    if matches!(s.peek(), Token::Word(_)) && !s.statement_is_over() {
+    if s.list_goes_on() {
         return Err(Fault::new(s.span(), Problem::TooMany { expected }));
     }
     Ok(Kind::Gather(Gather::new(index, &dims).map_err(ir)?))

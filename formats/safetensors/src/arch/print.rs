@@ -1,6 +1,6 @@
 //! From a network to its architecture, in the one canonical form.
 
-use super::{MAX_LAYERS, MAX_MAP_ENTRIES, MAX_NAME, MAX_RANK, MAX_WINDOW, Window, is_bare};
+use super::{MAX_LAYERS, MAX_MAP_ENTRIES, MAX_NAME, MAX_RANK, Window, is_bare};
 use std::fmt::Write;
 use unmoved_ir::{Gather, Network, Node, NodeId, Op, Tensor};
 
@@ -34,12 +34,6 @@ pub fn check(network: &Network) -> Result<(), Unwritable> {
         }
         if k > MAX_LAYERS {
             return refuse(format!("networks have at most {MAX_LAYERS} layers"));
-        }
-        if let Some((kernel, Window { stride, padding, dilation })) = window(&node.op) {
-            let mut all = kernel.iter().chain(&stride).chain(&padding).chain(&dilation);
-            if all.any(|&v| v > MAX_WINDOW) {
-                return refuse(format!("kernel, stride, padding and dilation are at most {MAX_WINDOW}"));
-            }
         }
         if let Op::Gather(gather) = &node.op {
             entries += gather.index.len();

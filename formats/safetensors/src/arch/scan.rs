@@ -11,7 +11,7 @@ use winnow::{LocatingSlice, Result};
 type Input<'a> = LocatingSlice<&'a str>;
 
 /// The words that begin a statement when they begin a line.
-const STATEMENTS: [&str; 7] = ["net", "meta", "input", "tensor", "layer", "output", "end"];
+pub(super) const STATEMENTS: [&str; 7] = ["net", "meta", "input", "tensor", "layer", "output", "end"];
 
 /// The smallest unit of the text.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,6 +73,18 @@ impl<'a> Scanner<'a> {
         match self.token {
             Token::Word(word) => self.first_on_line && STATEMENTS.contains(&word),
             Token::End => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the next token is one more entry of a list that ought to be over. On a new line, what does not look
+    /// like a number is more likely a misspelt statement.
+    pub fn list_goes_on(&self) -> bool {
+        match self.token {
+            Token::Word(word) if self.first_on_line => {
+                word.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c))
+            }
+            Token::Word(word) => !STATEMENTS.contains(&word),
             _ => false,
         }
     }
