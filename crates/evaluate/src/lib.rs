@@ -1,1 +1,26 @@
-//! Images and data sets.
+//! Where inputs come from: single images and the data sets that networks are judged by.
+//!
+//! Every input leaves here as an [`Example`]: float32 values, row-major `[channels, height, width]`, with bytes divided
+//! by 255 as the usual training pipelines do.
+
+mod dataset;
+mod image;
+
+pub use dataset::{DataSet, DataSetError};
+pub use image::{ImageError, read_image, write_image};
+
+/// One input of a network, and its class where that is known.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Example {
+    /// The values, row-major.
+    pub values: Vec<f32>,
+    /// Their shape; `[channels, height, width]` for images.
+    pub shape: Vec<usize>,
+    /// The class that the data set gives it.
+    pub label: Option<usize>,
+}
+
+/// The value of a byte of an image.
+fn pixel(byte: u8) -> f32 {
+    f32::from(byte) / 255.0
+}

@@ -1,1 +1,21 @@
-//! Proves that a neural network's answer stays unmoved, or shows what moves it.
+//! Proves that a neural network's answer stays unmoved under every allowed perturbation of its input, or shows the
+//! perturbation that moves it.
+//!
+//! This crate gathers the others under one name; data flows one way through them: a file becomes a [`ir::Network`]
+//! ([`read_model`]), with an input region and a property a [`property::Query`], which [`search::decide`] answers with a
+//! [`property::Verdict`] and a [`check::Certificate`].
+//!
+//! ```
+#![doc = include_str!("../examples/decide.rs")]
+//! ```
+
+mod model;
+
+pub use model::{Model, ModelError, Written, read_model, write_model};
+pub use unmoved_bounds as bounds;
+pub use unmoved_check as check;
+pub use unmoved_core as core;
+pub use unmoved_evaluate as evaluate;
+pub use unmoved_ir as ir;
+pub use unmoved_property as property;
+pub use unmoved_search as search;

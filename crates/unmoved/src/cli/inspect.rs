@@ -1,0 +1,95 @@
+//! `unmoved inspect`
+
+use super::question::ModelArgs;
+use super::{CliError, Exit, Output, print};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use unmoved::ir::{Network, Node, Op};
+
+/// `inspect`
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  unmoved inspect model.onnx")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    model: ModelArgs,
+}
+
+pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
+    let network = args.model.read(output)?;
+    print(&if output.is_json() { as_json(&network).to_string() } else { as_text(&network) });
+    Ok(Exit::Holds)
+}
+
+fn details(node: &Node) -> String {
+    match &node.op {
+        Op::Input(dtype) => dtype.name().into(),
+        Op::Dense(d) => format!("weight {} {}", d.weight.shape(), d.weight.dtype().name()),
+        Op::Conv2d(c) => format!(
+            "weight {} {}, stride {:?}, padding {:?}, dilation {:?}, groups {}",
+            c.weight.shape(),
+            c.weight.dtype().name(),
+            c.stride,
+            c.padding,
+            c.dilation,
+            c.groups
+        ),
+        Op::MaxPool(p) => {
+            format!("kernel {:?}, stride {:?}, padding {:?}, dilation {:?}", p.kernel, p.stride, p.padding, p.dilation)
+        }
+        Op::Gather(g) => {
+            format!("{} of {} elements zero", g.index.iter().filter(|i| i.is_none()).count(), g.index.len())
+        }
+        Op::Relu | Op::Flatten | Op::Add => String::new(),
+    }
+}
+
+fn as_text(network: &Network) -> String {
+    let mut out = String::new();
+    let width = network.nodes().iter().map(|n| n.name.chars().count()).max().unwrap_or(0).clamp(4, 40);
+    let _ = writeln!(out, "{:width$}  {:8}  {:14}  reads", "name", "operator", "shape");
+    for node in network.nodes() {
+        let reads: Vec<&str> = node.inputs.iter().map(|i| network.node(*i).name.as_str()).collect();
+        let details = details(node);
+        let separator = if reads.is_empty() || details.is_empty() { "" } else { "; " };
+        let shape = node.shape.to_string();
+        let _ = writeln!(
+            out,
+            "{:width$}  {:8}  {shape:14}  {}{separator}{details}",
+            node.name,
+            node.op.name(),
+            reads.join(", ")
+        );
+    }
+    let _ = writeln!(out, "output: {}", network.node(network.output()).name);
+    let _ = writeln!(out, "{} parameters, {} ReLUs", network.parameters(), network.relus());
+    for r in network.rewrites() {
+        let how = if r.rounds { "rounded, with a bound that proofs allow for" } else { "exact" };
+        let _ = writeln!(out, "rewritten: {} \"{}\" became {} ({how})", r.from, r.node, r.into);
+    }
+    if network.ordering_only() {
+        out.push_str("a final Softmax was dropped: only comparisons between outputs keep their meaning\n");
+    }
+    for (k, v) in network.metadata() {
+        let _ = writeln!(out, "metadata: {k} = {v:?}");
+    }
+    let _ = write!(out, "digest: {}", network.digest());
+    out
+}
+
+fn as_json(network: &Network) -> Value {
+    let node = |n: &Node| {
+        let reads: Vec<&str> = n.inputs.iter().map(|i| network.node(*i).name.as_str()).collect();
+        json!({"name": n.name, "operator": n.op.name(), "shape": n.shape.dims(), "reads": reads, "details": details(n)})
+    };
+    let rewrites = network.rewrites().iter();
+    json!({
+        "nodes": network.nodes().iter().map(node).collect::<Vec<_>>(),
+        "output": network.node(network.output()).name,
+        "parameters": network.parameters(),
+        "relus": network.relus(),
+        "rewrites": rewrites.map(|r| json!({"node": r.node, "from": r.from, "into": r.into, "rounds": r.rounds})).collect::<Vec<_>>(),
+        "ordering_only": network.ordering_only(),
+        "metadata": network.metadata(),
+        "digest": network.digest().to_string(),
+    })
+}

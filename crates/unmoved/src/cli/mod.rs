@@ -1,0 +1,133 @@
+//! Arguments, dispatch, exit codes.
+
+mod bounds;
+mod check;
+mod convert;
+mod encode;
+mod error;
+mod inspect;
+mod question;
+mod robust;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use error::CliError;
+use std::process::ExitCode;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// The property holds, or the command did what it was asked.
+    Holds,
+    /// A counterexample exists.
+    Violated,
+    /// Usage, file, unsupported operator.
+    Error,
+    /// Not decided.
+    Unknown,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Holds => 0,
+            Exit::Violated => 1,
+            Exit::Error => 2,
+            Exit::Unknown => 3,
+        })
+    }
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// Proves that a neural network's answer stays unmoved under every allowed perturbation of its input, or shows the
+/// perturbation that moves it.
+#[derive(Parser)]
+#[command(name = "unmoved", version, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 holds, 1 violated, 2 error, 3 unknown.\n\n\
+    Example:\n  unmoved robust model.onnx --image seven.png --eps 0.05")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Print results for people or as one JSON object
+    #[arg(long, global = true, default_value = "text")]
+    format: Format,
+    /// Print results only, no notes about how they came about
+    #[arg(long, short, global = true)]
+    quiet: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Decide whether any allowed perturbation of one input changes the network's answer
+    Robust(robust::Args),
+    /// Print bounds of every layer over the allowed inputs
+    Bounds(bounds::Args),
+    /// Write the mixed integer program of a query
+    Encode(encode::Args),
+    /// Convert a model between ONNX, safetensors and the native text format
+    Convert(convert::Args),
+    /// Show the layers of a model and what its import made of them
+    Inspect(inspect::Args),
+    /// Check a certificate that `robust --certificate` wrote
+    Check(check::Args),
+}
+
+/// What every command needs to know to print.
+#[derive(Clone, Copy)]
+struct Output {
+    format: Format,
+    quiet: bool,
+}
+
+impl Output {
+    fn is_json(self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// A remark on standard error.
+    fn note(self, text: impl std::fmt::Display) {
+        if !self.quiet {
+            eprintln!("{text}");
+        }
+    }
+}
+
+/// Runs the command line and says how it ended.
+pub(crate) fn run() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are results, everything else is an error of usage.
+            let failed = error.use_stderr();
+            let _ = error.print();
+            return if failed { Exit::Error } else { Exit::Holds };
+        }
+    };
+    let output = Output { format: cli.format, quiet: cli.quiet };
+    let result = match &cli.command {
+        Command::Robust(args) => robust::run(args, output),
+        Command::Bounds(args) => bounds::run(args, output),
+        Command::Encode(args) => encode::run(args, output),
+        Command::Convert(args) => convert::run(args, output),
+        Command::Inspect(args) => inspect::run(args, output),
+        Command::Check(args) => check::run(args, output),
+    };
+    result.unwrap_or_else(|error: CliError| {
+        eprint!("{error}");
+        Exit::Error
+    })
+}
+
+/// Prints to standard output; a reader that went away is no error worth a panic.
+fn print(text: &str) {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
+}

@@ -1,0 +1,121 @@
+//! Model files of every format, told apart by their names.
+
+use std::path::{Path, PathBuf};
+use unmoved_ir::Network;
+
+/// A network and what its file leaves to be said.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// The network.
+    pub network: Network,
+    /// Choices that the import made and the user should know.
+    pub notices: Vec<String>,
+}
+
+/// A model file that cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// A name that ends like no format.
+    #[error("{path}: unknown model format; the name must end in .onnx, .onnx.gz, .safetensors or .unm")]
+    UnknownFormat {
+        /// The file.
+        path: PathBuf,
+    },
+    /// ONNX.
+    #[error("{path}: {source}")]
+    Onnx {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: Box<unmoved_onnx::Error>,
+    },
+    /// safetensors.
+    #[error("{path}: {source}")]
+    Safetensors {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: Box<unmoved_safetensors::Error>,
+    },
+    /// The native text format, whose errors name the file themselves.
+    #[error(transparent)]
+    Text(Box<unmoved_text::Error>),
+    /// An architecture for a format that carries its own.
+    #[error("{path}: --arch is for safetensors; this format carries its architecture")]
+    NeedlessArchitecture {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+enum Format {
+    Onnx,
+    Safetensors,
+    Text,
+}
+
+fn format(path: &Path) -> Result<Format, ModelError> {
+    let name = path.file_name().map(|n| n.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    if name.ends_with(".onnx") || name.ends_with(".onnx.gz") {
+        Ok(Format::Onnx)
+    } else if name.ends_with(".safetensors") {
+        Ok(Format::Safetensors)
+    } else if name.ends_with(".unm") {
+        Ok(Format::Text)
+    } else {
+        Err(ModelError::UnknownFormat { path: path.into() })
+    }
+}
+
+/// Reads a model. `arch` is the architecture of a safetensors file that does not carry one.
+pub fn read_model(path: &Path, arch: Option<&Path>) -> Result<Model, ModelError> {
+    let format = format(path)?;
+    if arch.is_some() && !matches!(format, Format::Safetensors) {
+        return Err(ModelError::NeedlessArchitecture { path: path.into() });
+    }
+    match format {
+        Format::Onnx => {
+            let network =
+                unmoved_onnx::read(path).map_err(|e| ModelError::Onnx { path: path.into(), source: Box::new(e) })?;
+            Ok(Model { network, notices: Vec::new() })
+        }
+        Format::Safetensors => {
+            let imported = unmoved_safetensors::read(path, arch)
+                .map_err(|e| ModelError::Safetensors { path: path.into(), source: Box::new(e) })?;
+            Ok(Model { network: imported.network, notices: imported.notices })
+        }
+        Format::Text => {
+            let network = unmoved_text::read(path).map_err(|e| ModelError::Text(Box::new(e)))?;
+            Ok(Model { network, notices: Vec::new() })
+        }
+    }
+}
+
+/// What writing did to the numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// Every weight stands in the file as it is.
+    Exactly,
+    /// Weights were rounded to float32.
+    Rounded,
+}
+
+/// Writes a model in the format that the name ends in.
+pub fn write_model(network: &Network, path: &Path) -> Result<Written, ModelError> {
+    match format(path)? {
+        Format::Onnx => {
+            let exported = unmoved_onnx::write(network, path)
+                .map_err(|e| ModelError::Onnx { path: path.into(), source: Box::new(e) })?;
+            Ok(if exported.rounded { Written::Rounded } else { Written::Exactly })
+        }
+        Format::Safetensors => {
+            unmoved_safetensors::write(network, path)
+                .map_err(|e| ModelError::Safetensors { path: path.into(), source: Box::new(e) })?;
+            Ok(Written::Exactly)
+        }
+        Format::Text => {
+            unmoved_text::write(network, path).map_err(|e| ModelError::Text(Box::new(e)))?;
+            Ok(Written::Exactly)
+        }
+    }
+}
