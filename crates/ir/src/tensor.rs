@@ -41,20 +41,34 @@ pub struct Tensor {
 impl Tensor {
     /// A single-precision tensor. Errors on a wrong count or a number that is not finite.
     pub fn f32(dims: &[usize], values: Vec<f32>) -> Result<Self, NodeProblem> {
-        let shape = Self::fitting(dims, values.len())?;
-        if let Some(index) = values.iter().position(|v| !v.is_finite()) {
-            return Err(NodeProblem::NotFinite { index, value: f64::from(values[index]) });
-        }
-        Ok(Self { shape, data: Data::F32(Arc::new(values)) })
+        Self::new(dims, Data::F32(Arc::new(values)))
     }
 
     /// A double-precision tensor. Errors on a wrong count or a number that is not finite.
     pub fn f64(dims: &[usize], values: Vec<f64>) -> Result<Self, NodeProblem> {
-        let shape = Self::fitting(dims, values.len())?;
-        if let Some(index) = values.iter().position(|v| !v.is_finite()) {
-            return Err(NodeProblem::NotFinite { index, value: values[index] });
+        Self::new(dims, Data::F64(Arc::new(values)))
+    }
+
+    /// A tensor of numbers that are shared, not copied. Errors on a wrong count or a number that is not finite.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use unmoved_ir::{Data, Tensor};
+    /// let numbers = Data::F32(Arc::new(vec![1.0, 2.0]));
+    /// assert!(Tensor::new(&[2, 1], numbers.clone()).is_ok());
+    /// assert!(Tensor::new(&[3], numbers).is_err());
+    /// assert!(Tensor::new(&[1], Data::F32(Arc::new(vec![f32::NAN]))).is_err());
+    /// ```
+    pub fn new(dims: &[usize], data: Data) -> Result<Self, NodeProblem> {
+        let (found, infinite) = match &data {
+            Data::F32(v) => (v.len(), v.iter().position(|v| !v.is_finite())),
+            Data::F64(v) => (v.len(), v.iter().position(|v| !v.is_finite())),
+        };
+        let tensor = Self { shape: Self::fitting(dims, found)?, data };
+        match infinite {
+            Some(index) => Err(NodeProblem::NotFinite { index, value: tensor.get(index) }),
+            None => Ok(tensor),
         }
-        Ok(Self { shape, data: Data::F64(Arc::new(values)) })
     }
 
     /// Single precision where that holds every value exactly, double precision elsewhere.
