@@ -1,0 +1,148 @@
+//! Index arithmetic over row-major shapes: broadcasting, permuting, padding.
+
+use crate::Problem;
+use unmoved_ir::Shape;
+
+/// Element `k` of the result is element `index[k]` of the operand, or zero; the result has shape `dims`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct IndexMap {
+    pub(crate) index: Vec<Option<u32>>,
+    pub(crate) dims: Vec<usize>,
+}
+
+/// For each position of a shape the coordinates, row-major, without allocating for each.
+fn for_each_position(dims: &[usize], mut visit: impl FnMut(&[usize])) {
+    let mut position = vec![0; dims.len()];
+    let len: usize = dims.iter().product();
+    for _ in 0..len {
+        visit(&position);
+        for axis in (0..dims.len()).rev() {
+            position[axis] += 1;
+            if position[axis] < dims[axis] {
+                break;
+            }
+            position[axis] = 0;
+        }
+    }
+}
+
+/// The distance in memory between neighbours along each axis.
+fn strides(dims: &[usize]) -> Vec<usize> {
+    let mut strides = vec![1; dims.len()];
+    for axis in (1..dims.len()).rev() {
+        strides[axis - 1] = strides[axis] * dims[axis];
+    }
+    strides
+}
+
+/// Checks the result's size, then builds a map from the operand's offset at each position of the result.
+fn map(dims: Vec<usize>, mut offset: impl FnMut(&[usize]) -> Option<usize>) -> Result<IndexMap, Problem> {
+    let mut index = Vec::with_capacity(Shape::new(&dims)?.len());
+    for_each_position(&dims, |position| index.push(offset(position).map(|i| i as u32)));
+    Ok(IndexMap { index, dims })
+}
+
+/// The shape that two shapes broadcast to, as numpy does.
+pub(crate) fn broadcast_dims(a: &[usize], b: &[usize]) -> Result<Vec<usize>, Problem> {
+    let rank = a.len().max(b.len());
+    let extent = |dims: &[usize], axis: usize| (axis + dims.len()).checked_sub(rank).map_or(1, |k| dims[k]);
+    (0..rank)
+        .map(|axis| match (extent(a, axis), extent(b, axis)) {
+            (x, y) if x == y => Ok(x),
+            (1, y) => Ok(y),
+            (x, 1) => Ok(x),
+            _ => Err(Problem::Shape(format!("shapes {a:?} and {b:?} do not broadcast"))),
+        })
+        .collect()
+}
+
+/// Repeats an operand of shape `from` until it has the shape `to`, to which it broadcasts.
+pub(crate) fn expand(from: &[usize], to: &[usize]) -> Result<IndexMap, Problem> {
+    let steps = strides(from);
+    let skip = to.len() - from.len();
+    map(to.to_vec(), |position| {
+        let along = |axis: usize| if from[axis] == 1 { 0 } else { position[skip + axis] * steps[axis] };
+        Some((0..from.len()).map(along).sum())
+    })
+}
+
+/// Axis `k` of the result is axis `perm[k]` of the operand.
+pub(crate) fn transpose(from: &[usize], perm: &[usize]) -> Result<IndexMap, Problem> {
+    let steps = strides(from);
+    let dims = perm.iter().map(|&p| from[p]).collect();
+    map(dims, |position| Some(position.iter().zip(perm).map(|(i, &p)| i * steps[p]).sum()))
+}
+
+/// Zeros before and after, per axis; negative counts remove.
+pub(crate) fn pad(from: &[usize], before: &[i64], after: &[i64]) -> Result<IndexMap, Problem> {
+    let steps = strides(from);
+    let extent = |axis: usize| {
+        let total = i64::try_from(from[axis]).ok()?.checked_add(before[axis])?.checked_add(after[axis])?;
+        usize::try_from(total).ok()
+    };
+    let dims: Option<Vec<usize>> = (0..from.len()).map(extent).collect();
+    let dims = dims.ok_or_else(|| Problem::Shape(format!("pads {before:?}, {after:?} do not fit {from:?}")))?;
+    map(dims, |position| {
+        let source = |axis: usize| {
+            let i = usize::try_from((position[axis] as i64).checked_sub(before[axis])?).ok()?;
+            (i < from[axis]).then_some(i * steps[axis])
+        };
+        (0..from.len()).map(source).sum()
+    })
+}
+
+/// Replaces one axis by the elements at `chosen` along it, arranged in the shape `arranged`.
+pub(crate) fn take(from: &[usize], axis: usize, chosen: &[usize], arranged: &[usize]) -> Result<IndexMap, Problem> {
+    let inner: usize = from[axis + 1..].iter().product();
+    let outer: usize = from[..axis].iter().product();
+    let dims: Vec<usize> = [&from[..axis], arranged, &from[axis + 1..]].concat();
+    let mut index = Vec::with_capacity(Shape::new(&dims)?.len());
+    for o in 0..outer {
+        for &c in chosen {
+            let start = (o * from[axis] + c) * inner;
+            index.extend((start..start + inner).map(|i| Some(i as u32)));
+        }
+    }
+    Ok(IndexMap { index, dims })
+}
+
+/// An axis counted from the front, or from the back if negative.
+pub(crate) fn axis(axis: i64, rank: usize) -> Option<usize> {
+    let from_front = if axis < 0 { axis + i64::try_from(rank).ok()? } else { axis };
+    usize::try_from(from_front).ok().filter(|&a| a < rank)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn indices(map: &IndexMap) -> Vec<i64> {
+        map.index.iter().map(|i| i.map_or(-1, i64::from)).collect()
+    }
+
+    #[test]
+    fn broadcasts_like_numpy() {
+        assert_eq!(broadcast_dims(&[3, 1], &[2, 1, 4]), Ok(vec![2, 3, 4]));
+        assert_eq!(broadcast_dims(&[], &[2]), Ok(vec![2]));
+        assert!(broadcast_dims(&[2], &[3]).is_err());
+        assert_eq!(indices(&expand(&[2, 1], &[2, 2, 3]).unwrap()), [0, 0, 0, 1, 1, 1, 0, 0, 0, 1, 1, 1]);
+        assert_eq!(indices(&expand(&[], &[2]).unwrap()), [0, 0]);
+    }
+
+    #[test]
+    fn permutes_pads_and_takes() {
+        let t = transpose(&[2, 3], &[1, 0]).unwrap();
+        assert_eq!((indices(&t), t.dims), (vec![0, 3, 1, 4, 2, 5], vec![3, 2]));
+        let p = pad(&[1, 3], &[0, 1], &[0, -1]).unwrap();
+        assert_eq!((indices(&p), p.dims), (vec![-1, 0, 1], vec![1, 3]));
+        assert!(pad(&[1, 3], &[0, -2], &[0, -2]).is_err());
+        let g = take(&[1, 3], 1, &[2, 0, 2, 1], &[2, 2]).unwrap();
+        assert_eq!((indices(&g), g.dims), (vec![2, 0, 2, 1], vec![1, 2, 2]));
+    }
+
+    #[test]
+    fn negative_axes_count_from_the_back() {
+        assert_eq!((axis(-1, 3), axis(2, 3), axis(3, 3), axis(-4, 3)), (Some(2), Some(2), None, None));
+        assert_eq!(axis(i64::MIN, 3), None);
+    }
+}

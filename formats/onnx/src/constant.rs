@@ -1,0 +1,227 @@
+//! Constants of the file: initialisers, Constant nodes, and what is computed from them alone.
+
+use crate::schema::TensorProto;
+use crate::schema::tensor_proto::{DataLocation, DataType};
+use crate::{Error, Problem};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+use unmoved_ir::{Data, Shape, Tensor};
+
+/// A constant; `dims` is its ONNX shape and may be empty (a scalar) or hold zeros (no element).
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Constant {
+    pub(crate) dims: Vec<usize>,
+    pub(crate) numbers: Numbers,
+}
+
+/// Row-major. Floats are shared, never copied; integers (shapes, axes, indices, flags) are few.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Numbers {
+    Float(Data),
+    Int(Arc<Vec<i64>>),
+}
+
+/// Where a model came from, and with it its external data.
+pub(crate) enum Origin {
+    /// From memory: external data are refused.
+    NoFiles,
+    /// From a file in this folder.
+    Folder(PathBuf),
+}
+
+impl Origin {
+    pub(crate) fn beside(model: &Path) -> Self {
+        Self::Folder(model.parent().map_or_else(PathBuf::new, Path::to_owned))
+    }
+}
+
+impl Constant {
+    /// A 1-D constant of integers.
+    pub(crate) fn ints(values: Vec<i64>) -> Self {
+        Self { dims: vec![values.len()], numbers: Numbers::Int(Arc::new(values)) }
+    }
+
+    pub(crate) fn f64(dims: Vec<usize>, values: Vec<f64>) -> Self {
+        Self { dims, numbers: Numbers::Float(Data::F64(Arc::new(values))) }
+    }
+
+    /// The number of elements.
+    pub(crate) fn len(&self) -> usize {
+        match &self.numbers {
+            Numbers::Float(Data::F32(v)) => v.len(),
+            Numbers::Float(Data::F64(v)) => v.len(),
+            Numbers::Int(v) => v.len(),
+        }
+    }
+
+    /// The same numbers under another shape of as many elements.
+    pub(crate) fn reshaped(&self, dims: Vec<usize>) -> Self {
+        Self { dims, numbers: self.numbers.clone() }
+    }
+
+    /// As weights. Errors on integers, no elements, NaN and infinity.
+    pub(crate) fn tensor(&self) -> Result<Tensor, Problem> {
+        match &self.numbers {
+            Numbers::Float(data) => Ok(Tensor::new(&self.dims, data.clone())?),
+            Numbers::Int(_) => Err(Problem::ElementType("int64".into())),
+        }
+    }
+
+    /// Element `k` of every output element, zero where there is none. The caller has checked index and shape.
+    pub(crate) fn select(&self, index: &[Option<u32>], dims: Vec<usize>) -> Self {
+        fn pick<T: Copy + Default>(v: &[T], index: &[Option<u32>]) -> Arc<Vec<T>> {
+            Arc::new(index.iter().map(|i| i.map_or_else(T::default, |i| v[i as usize])).collect())
+        }
+        let numbers = match &self.numbers {
+            Numbers::Float(Data::F32(v)) => Numbers::Float(Data::F32(pick(v, index))),
+            Numbers::Float(Data::F64(v)) => Numbers::Float(Data::F64(pick(v, index))),
+            Numbers::Int(v) => Numbers::Int(pick(v, index)),
+        };
+        Self { dims, numbers }
+    }
+
+    /// Reads an initialiser or the value of an attribute.
+    pub(crate) fn from_proto(proto: &TensorProto, origin: &Origin) -> Result<Self, Error> {
+        Self::read(proto, origin).map_err(|problem| Error::Tensor { tensor: proto.name().to_owned(), problem })
+    }
+
+    fn read(proto: &TensorProto, origin: &Origin) -> Result<Self, Problem> {
+        if proto.segment.is_some() {
+            return Err(Problem::Other("segmented tensors are not supported".into()));
+        }
+        let dims = dims(&proto.dims)?;
+        // A zero extent is legitimate for a shape tensor (the shape of a scalar) and refused elsewhere.
+        let len = if dims.contains(&0) { 0 } else { Shape::new(&dims)?.len() };
+        let data_type = DataType::try_from(proto.data_type()).unwrap_or(DataType::Undefined);
+        let raw = match (proto.data_location(), &proto.raw_data) {
+            (DataLocation::External, _) => {
+                let width = width(data_type)?;
+                Some(external(proto, len * width, origin)?.into())
+            }
+            (DataLocation::Default, raw) => raw.clone().filter(|raw| !raw.is_empty()),
+        };
+        let numbers = match (raw, data_type) {
+            (Some(raw), data_type) => from_raw(&raw, data_type, len)?,
+            (None, DataType::Float) => Numbers::Float(Data::F32(Arc::new(exactly(len, &proto.float_data)?))),
+            (None, DataType::Double) => Numbers::Float(Data::F64(Arc::new(exactly(len, &proto.double_data)?))),
+            (None, DataType::Int64) => Numbers::Int(Arc::new(exactly(len, &proto.int64_data)?)),
+            (None, DataType::Int32 | DataType::Bool) => {
+                let wide = exactly(len, &proto.int32_data)?.into_iter().map(i64::from).collect();
+                Numbers::Int(Arc::new(wide))
+            }
+            (None, other) => return Err(unsupported(other)),
+        };
+        Ok(Self { dims, numbers })
+    }
+}
+
+/// Checks that extents are not negative.
+fn dims(dims: &[i64]) -> Result<Vec<usize>, Problem> {
+    dims.iter()
+        .map(|&d| usize::try_from(d).map_err(|_| Problem::Shape(format!("its shape {dims:?} has a negative extent"))))
+        .collect()
+}
+
+fn unsupported(data_type: DataType) -> Problem {
+    Problem::ElementType(data_type.as_str_name().to_lowercase())
+}
+
+/// Bytes of one number.
+fn width(data_type: DataType) -> Result<usize, Problem> {
+    match data_type {
+        DataType::Float | DataType::Int32 => Ok(4),
+        DataType::Double | DataType::Int64 => Ok(8),
+        DataType::Bool => Ok(1),
+        other => Err(unsupported(other)),
+    }
+}
+
+fn exactly<T: Clone>(len: usize, values: &[T]) -> Result<Vec<T>, Problem> {
+    if values.len() == len {
+        Ok(values.to_vec())
+    } else {
+        Err(Problem::Length { expected: len, found: values.len() as u64 })
+    }
+}
+
+/// Little-endian numbers. The length is checked before anything is allocated.
+fn from_raw(raw: &[u8], data_type: DataType, len: usize) -> Result<Numbers, Problem> {
+    let expected = len * width(data_type)?;
+    if raw.len() != expected {
+        return Err(Problem::Length { expected, found: raw.len() as u64 });
+    }
+    fn numbers<const N: usize, T>(raw: &[u8], read: fn([u8; N]) -> T) -> Vec<T> {
+        raw.as_chunks().0.iter().map(|&chunk| read(chunk)).collect()
+    }
+    Ok(match data_type {
+        DataType::Float => Numbers::Float(Data::F32(Arc::new(numbers(raw, f32::from_le_bytes)))),
+        DataType::Double => Numbers::Float(Data::F64(Arc::new(numbers(raw, f64::from_le_bytes)))),
+        DataType::Int64 => Numbers::Int(Arc::new(numbers(raw, i64::from_le_bytes))),
+        DataType::Int32 => Numbers::Int(Arc::new(numbers(raw, |b| i64::from(i32::from_le_bytes(b))))),
+        DataType::Bool => Numbers::Int(Arc::new(raw.iter().map(|&b| i64::from(b)).collect())),
+        other => return Err(unsupported(other)),
+    })
+}
+
+/// The bytes of a tensor that lie in a file of their own, inside the model's folder.
+fn external(proto: &TensorProto, expected: usize, origin: &Origin) -> Result<Vec<u8>, Problem> {
+    let fail = |reason: String| Problem::External(reason);
+    let Origin::Folder(folder) = origin else {
+        return Err(fail("not available when a model is read from memory".into()));
+    };
+    let (mut location, mut offset, mut length) = (None, 0u64, None);
+    for entry in &proto.external_data {
+        let number = || entry.value().parse::<u64>().map_err(|_| fail(format!("{} is not a number", entry.key())));
+        match entry.key() {
+            "location" => location = Some(entry.value()),
+            "offset" => offset = number()?,
+            "length" => length = Some(number()?),
+            // A SHA-1 that exporters leave out; the claim is about the bytes that are there.
+            "checksum" => {}
+            other => return Err(fail(format!("unknown key \"{other}\""))),
+        }
+    }
+    let location = location.ok_or_else(|| fail("no location".into()))?;
+    let path = inside(folder, location).map_err(fail)?;
+    if length.is_some_and(|length| length != expected as u64) {
+        return Err(Problem::Length { expected, found: length.unwrap_or(0) });
+    }
+    let io = |e: std::io::Error| fail(format!("{location}: {e}"));
+    let mut file = File::open(&path).map_err(io)?;
+    // The file bounds the allocation, whatever the model claims.
+    let available = file.metadata().map_err(io)?.len().saturating_sub(offset);
+    if available < expected as u64 || (length.is_none() && available != expected as u64) {
+        return Err(Problem::Length { expected, found: available });
+    }
+    let mut bytes = vec![0; expected];
+    file.seek(SeekFrom::Start(offset)).map_err(io)?;
+    file.read_exact(&mut bytes).map_err(io)?;
+    Ok(bytes)
+}
+
+/// The path of a file below `folder`: no `..`, no absolute path, no link on the way, a regular file at its end.
+fn inside(folder: &Path, location: &str) -> Result<PathBuf, String> {
+    let refuse = |why: &str| Err(format!("location \"{location}\" {why}"));
+    let relative = Path::new(location);
+    // A backslash or colon is a part of a name here and a separator or a drive elsewhere.
+    let plain = relative.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
+    if location.is_empty() || !plain || location.contains(['\\', ':', '\0']) {
+        return refuse("is not a plain path inside the model's folder");
+    }
+    let mut path = folder.to_owned();
+    let mut is_file = false;
+    for component in relative.components() {
+        path.push(component);
+        let metadata = match path.symlink_metadata() {
+            Ok(metadata) => metadata,
+            Err(e) => return Err(format!("location \"{location}\": {e}")),
+        };
+        if metadata.is_symlink() {
+            return refuse("is, or passes through, a link");
+        }
+        is_file = metadata.is_file();
+    }
+    if is_file { Ok(path) } else { refuse("is not a regular file") }
+}

@@ -1,0 +1,85 @@
+//! Files: whole models in and out, plain or compressed.
+
+use crate::Error;
+use flate2::read::MultiGzDecoder;
+use prost::bytes::Bytes;
+use std::fs;
+use std::io::{Read, Write as _};
+use std::path::{Path, PathBuf};
+
+/// The most bytes of a model, decompressed. Protobuf itself allows no message of 2 GiB.
+pub(crate) const MAX_BYTES: u64 = (1 << 31) - 1;
+
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+fn too_large() -> Error {
+    Error::TooLarge { what: "bytes", limit: MAX_BYTES }
+}
+
+/// The bytes of the model in a file, decompressed.
+pub(crate) fn read_model(path: &Path) -> Result<Bytes, Error> {
+    let io = |source| Error::Io { action: "read", path: path.to_owned(), source };
+    let file = fs::File::open(path).map_err(io)?;
+    // A device or a pipe may never end, and its length says nothing.
+    let length = file.metadata().map_err(io)?.len();
+    if length > MAX_BYTES {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::with_capacity(length as usize);
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(too_large());
+    }
+    if bytes.starts_with(&GZIP_MAGIC) { inflate(&bytes) } else { Ok(bytes.into()) }
+}
+
+/// A copy of `bytes`, decompressed if they are gzip. No ONNX model starts like that: `0x1f` would be field 3 of wire
+/// type 7, which protobuf does not have.
+pub(crate) fn decompressed(bytes: &[u8]) -> Result<Bytes, Error> {
+    if bytes.starts_with(&GZIP_MAGIC) {
+        return inflate(bytes);
+    }
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(too_large());
+    }
+    Ok(Bytes::copy_from_slice(bytes))
+}
+
+fn inflate(bytes: &[u8]) -> Result<Bytes, Error> {
+    let mut out = Vec::new();
+    MultiGzDecoder::new(bytes).take(MAX_BYTES + 1).read_to_end(&mut out).map_err(Error::Gzip)?;
+    if out.len() as u64 > MAX_BYTES { Err(too_large()) } else { Ok(out.into()) }
+}
+
+/// Writes beside the target, then renames: a reader never sees half a model, and a failure leaves the old one.
+pub(crate) fn write_model(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let io = |source| Error::Io { action: "write", path: path.to_owned(), source };
+    let temporary = beside(path).ok_or_else(|| io(std::io::ErrorKind::InvalidFilename.into()))?;
+    let written = (|| {
+        let mut file = fs::OpenOptions::new().write(true).create_new(true).open(&temporary)?;
+        if path.extension().is_some_and(|e| e == "gz") {
+            // No time stamp and no name: the same network gives the same bytes.
+            let mut gzip = flate2::GzBuilder::new().write(&mut file, flate2::Compression::default());
+            gzip.write_all(bytes)?;
+            gzip.finish()?;
+        } else {
+            file.write_all(bytes)?;
+        }
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    })();
+    if written.is_err() {
+        // Best effort: the first error is the one to report.
+        let _ = fs::remove_file(&temporary);
+    }
+    written.map_err(io)
+}
+
+/// A name in the same folder that no other writer uses.
+fn beside(path: &Path) -> Option<PathBuf> {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let mut name = path.file_name()?.to_owned();
+    name.push(format!(".{}-{}.tmp", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
+    Some(path.with_file_name(name))
+}

@@ -1,0 +1,122 @@
+//! The operators that are read, one file each. A file names the specification and says what changed between opsets.
+
+mod average_pool;
+mod batch_normalization;
+mod constant;
+mod conv;
+mod dropout;
+mod elementwise;
+mod flatten;
+mod gather;
+mod gemm;
+mod identity;
+mod mat_mul;
+mod matrix;
+mod max_pool;
+mod pad;
+mod relu;
+mod reshape;
+mod softmax;
+mod squeeze;
+mod transpose;
+mod window;
+
+use crate::Problem;
+use crate::graph::is_default;
+use crate::import::{Call, Value};
+use crate::schema::NodeProto;
+
+/// How one operator is imported.
+pub(crate) struct Operator {
+    name: &'static str,
+    /// Gives the value of output 0. Must ask for every attribute of the operator, whether it is there or not.
+    pub(crate) import: fn(&mut Call) -> Result<Value, Problem>,
+}
+
+const OPERATORS: &[Operator] = &[
+    Operator { name: "Add", import: elementwise::add },
+    Operator { name: "AveragePool", import: average_pool::import },
+    Operator { name: "BatchNormalization", import: batch_normalization::import },
+    Operator { name: "Constant", import: constant::import },
+    Operator { name: "Conv", import: conv::import },
+    Operator { name: "Div", import: elementwise::div },
+    Operator { name: "Dropout", import: dropout::import },
+    Operator { name: "Flatten", import: flatten::import },
+    Operator { name: "Gather", import: gather::import },
+    Operator { name: "Gemm", import: gemm::import },
+    Operator { name: "GlobalAveragePool", import: average_pool::import_global },
+    Operator { name: "Identity", import: identity::import },
+    Operator { name: "LogSoftmax", import: softmax::import },
+    Operator { name: "MatMul", import: mat_mul::import },
+    Operator { name: "MaxPool", import: max_pool::import },
+    Operator { name: "Mul", import: elementwise::mul },
+    Operator { name: "Neg", import: elementwise::neg },
+    Operator { name: "Pad", import: pad::import },
+    Operator { name: "Relu", import: relu::import },
+    Operator { name: "Reshape", import: reshape::import },
+    Operator { name: "Softmax", import: softmax::import },
+    Operator { name: "Squeeze", import: squeeze::import },
+    Operator { name: "Sub", import: elementwise::sub },
+    Operator { name: "Transpose", import: transpose::import },
+    Operator { name: "Unsqueeze", import: squeeze::import_un },
+];
+
+/// Operators that no later version will read either; only for a better message.
+const NOT_PIECEWISE_LINEAR: &[&str] = &[
+    "Acos",
+    "Acosh",
+    "Asin",
+    "Asinh",
+    "Atan",
+    "Atanh",
+    "Attention",
+    "Celu",
+    "Cos",
+    "Cosh",
+    "Elu",
+    "Erf",
+    "Exp",
+    "GRU",
+    "Gelu",
+    "GroupNormalization",
+    "HardSwish",
+    "InstanceNormalization",
+    "LRN",
+    "LSTM",
+    "LayerNormalization",
+    "Log",
+    "LpNormalization",
+    "LpPool",
+    "Mish",
+    "Pow",
+    "RMSNormalization",
+    "RNN",
+    "Reciprocal",
+    "ReduceL2",
+    "ReduceLogSum",
+    "ReduceLogSumExp",
+    "ReduceProd",
+    "ReduceSumSquare",
+    "Selu",
+    "Sigmoid",
+    "Sin",
+    "Sinh",
+    "Softplus",
+    "Softsign",
+    "Sqrt",
+    "Swish",
+    "Tan",
+    "Tanh",
+];
+
+/// The operator of a node.
+pub(crate) fn find(node: &NodeProto) -> Result<&'static Operator, Problem> {
+    if !is_default(node.domain()) || !node.overload().is_empty() {
+        return Err(Problem::UnsupportedOperator);
+    }
+    let name = node.op_type();
+    if NOT_PIECEWISE_LINEAR.contains(&name) {
+        return Err(Problem::NotPiecewiseLinear);
+    }
+    OPERATORS.iter().find(|o| o.name == name).ok_or(Problem::UnsupportedOperator)
+}

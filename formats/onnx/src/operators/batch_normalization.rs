@@ -1,0 +1,58 @@
+//! BatchNormalization: <https://onnx.ai/onnx/operators/onnx__BatchNormalization.html>, inference only. Opset 9 removed
+//! `spatial`, opset 14 added `training_mode`.
+//!
+//! `y = s x + t` with `s = scale / sqrt(var + epsilon)` and `t = B - mean s`, in f64. Neither the root nor the quotient is
+//! a float in general, so both come with bounds; `rounding.rs` has the proof.
+
+use crate::Problem;
+use crate::constant::Constant;
+use crate::import::{Call, Value};
+use crate::rounding::{self, Rounded};
+use unmoved_ir::Scale;
+
+pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
+    call.at_most(5)?;
+    let x = call.computed(0, "X")?;
+    let epsilon = f64::from(call.attributes.float("epsilon", 1e-5)?);
+    // How running statistics were gathered; inference does not use it.
+    call.attributes.float("momentum", 0.9)?;
+    if call.opset < 9 && call.attributes.int("spatial", 1)? != 1 {
+        return Err(Problem::attribute("spatial", "statistics per element are not supported"));
+    }
+    if call.opset >= 14 && call.attributes.flag("training_mode", false)? {
+        return Err(Problem::attribute("training_mode", "training is not supported"));
+    }
+    let &[_, channels, ..] = x.dims.as_slice() else {
+        return Err(Problem::Shape(format!("reads shape {:?}; expected [1, channels, ...]", x.dims)));
+    };
+    let numbers = |index, name| -> Result<Vec<f64>, Problem> {
+        let constant: Constant = call.constant(index, name)?;
+        if constant.dims != [channels] {
+            return Err(Problem::input(index, name, format!("has shape {:?}; expected [{channels}]", constant.dims)));
+        }
+        Ok(constant.tensor()?.to_f64())
+    };
+    let (gamma, beta) = (numbers(1, "scale")?, numbers(2, "B")?);
+    let (mean, variance) = (numbers(3, "mean")?, numbers(4, "var")?);
+    let mut scale = Scale::exact(Vec::with_capacity(channels));
+    let mut shift = Vec::with_capacity(channels);
+    for k in 0..channels {
+        let refuse = || Problem::input(4, "var", format!("{} + epsilon is not positive", variance[k]));
+        let (value, error) = rounding::inverse_root(gamma[k], variance[k], epsilon).ok_or_else(refuse)?;
+        scale.values.push(value);
+        scale.error = scale.error.max(error);
+        let s = Rounded { value, error: if error == 0.0 { 0.0 } else { error * value.abs() + f64::MIN_POSITIVE } };
+        shift.push(s.times(-mean[k]).plus(beta[k]));
+    }
+    // Batches of vectors and sequences have a channel axis too, but in the network only images do.
+    if x.dims.len() != 4 || x.dims[0] != 1 {
+        let inner: usize = x.dims[2..].iter().product();
+        let outer = x.dims[0];
+        call.spend((outer * channels).saturating_mul(inner).saturating_mul(2))?;
+        let channel_of = |k: usize| k / inner % channels;
+        let len = outer * channels * inner;
+        scale.values = (0..len).map(|k| scale.values[channel_of(k)]).collect();
+        shift = (0..len).map(|k| shift[channel_of(k)]).collect();
+    }
+    call.scale_and_shift(&x, scale, rounding::shift(&shift))
+}

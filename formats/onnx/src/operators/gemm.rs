@@ -1,0 +1,65 @@
+//! Gemm: <https://onnx.ai/onnx/operators/onnx__Gemm.html>, `alpha A' B' + beta C`. Opset 7 gave C numpy broadcasting,
+//! opset 11 made it optional. B and C must be constants, A' a single row.
+
+use super::matrix;
+use crate::Problem;
+use crate::broadcast;
+use crate::constant::Constant;
+use crate::import::{Call, Computed, Value};
+use crate::rounding::{self, Rounded};
+use unmoved_ir::Scale;
+
+pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
+    call.at_most(3)?;
+    let (alpha, beta) = (call.attributes.float("alpha", 1.0)?, call.attributes.float("beta", 1.0)?);
+    let (trans_a, trans_b) = (call.attributes.flag("transA", false)?, call.attributes.flag("transB", false)?);
+    let a = call.computed(0, "A")?;
+    let b = call.constant(1, "B")?.tensor()?;
+    let weight = match b.shape().rank() {
+        2 if trans_b => b,
+        2 => matrix::transposed(&b)?,
+        _ => return Err(Problem::input(1, "B", format!("has shape {}; expected a matrix", b.shape()))),
+    };
+    let &[outputs, inputs] = weight.shape().dims() else { unreachable!("a matrix stays one") };
+    match (a.dims.as_slice(), trans_a) {
+        (&[1, n], false) | (&[n, 1], true) if n == inputs => {}
+        (&[rows, n], false) | (&[n, rows], true) if n == inputs => {
+            return Err(Problem::Shape(format!("a batch of {rows}; only a batch of one is supported")));
+        }
+        (dims, _) => {
+            return Err(Problem::input(
+                0,
+                "A",
+                format!("has shape {dims:?}, which does not fit {inputs} rows of weights"),
+            ));
+        }
+    }
+    let x = call.shaped(&a, &[inputs])?;
+    let c = call.optional_constant(2, "C")?.map(|c| bias(call, c, outputs)).transpose()?;
+    let zeros = matrix::zeros(&[outputs], weight.dtype())?;
+    let dims = vec![1, outputs];
+    if alpha == 1.0 && (beta == 1.0 || c.is_none()) {
+        let bias = c.map(|c| c.tensor()).transpose()?.unwrap_or(zeros);
+        let id = matrix::dense(call, x, weight, bias)?;
+        return Ok(Value::Computed(Computed { id, dims }));
+    }
+    // The factors are a scale and shift behind a plain layer, which folds them into it with a bound of the rounding.
+    let id = matrix::dense(call, x, weight, zeros)?;
+    let c = c.map(|c| c.tensor()).transpose()?.map_or_else(|| vec![0.0; outputs], |c| c.to_f64());
+    let shift: Vec<Rounded> = c.into_iter().map(|c| Rounded::exact(c).times(f64::from(beta))).collect();
+    let scale = Scale::exact(vec![f64::from(alpha); outputs]);
+    call.scale_and_shift(&Computed { id, dims }, scale, rounding::shift(&shift))
+}
+
+/// C as one number per output.
+fn bias(call: &mut Call, c: Constant, outputs: usize) -> Result<Constant, Problem> {
+    let to = [1, outputs];
+    if broadcast::broadcast_dims(&c.dims, &to)? != to {
+        return Err(Problem::input(2, "C", format!("has shape {:?}, which does not broadcast to {to:?}", c.dims)));
+    }
+    if c.len() == outputs {
+        return Ok(c.reshaped(vec![outputs]));
+    }
+    call.spend(outputs)?;
+    Ok(c.select(&broadcast::expand(&c.dims, &to)?.index, vec![outputs]))
+}

@@ -1,0 +1,26 @@
+//! Transpose: <https://onnx.ai/onnx/operators/onnx__Transpose.html>. Later opsets only added types.
+
+use crate::Problem;
+use crate::broadcast;
+use crate::import::{Call, Value};
+
+pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
+    call.at_most(1)?;
+    let x = call.required(0, "data")?;
+    let rank = x.dims().len();
+    let perm: Vec<usize> = match call.attributes.ints("perm")? {
+        None => (0..rank).rev().collect(),
+        Some(given) => {
+            let refuse = || Problem::attribute("perm", format!("{given:?} is no permutation of {rank} axes"));
+            let perm: Vec<usize> = given.iter().filter_map(|&p| usize::try_from(p).ok()).collect();
+            let mut seen = perm.clone();
+            seen.sort_unstable();
+            if given.len() != rank || !seen.into_iter().eq(0..rank) {
+                return Err(refuse());
+            }
+            perm
+        }
+    };
+    let map = broadcast::transpose(x.dims(), &perm)?;
+    call.rearrange(&x, map, "")
+}

@@ -1,0 +1,1 @@
+//! A second opinion: the same file in tract, an independent runtime.

@@ -1,0 +1,127 @@
+//! From bytes to the generated types, without letting a small file fill the memory.
+//!
+//! Two bytes of protobuf can stand for an empty message that takes a kilobyte decoded. So before anything is decoded
+//! the fields are counted, without allocating; numbers that are stored as wide as they are decoded are free.
+
+use crate::Error;
+use crate::schema::ModelProto;
+use prost::Message as _;
+use prost::bytes::Bytes;
+
+/// What a field of bytes is to the count.
+#[derive(Clone, Copy)]
+enum Content {
+    /// Fixed-width numbers or raw data: never larger decoded than encoded.
+    Bulk,
+    /// A message whose fields count one by one.
+    Message(Fields),
+}
+
+/// The fields that matter, by number. All others (strings, packed integers, small messages) count by their length.
+type Fields = fn(u64) -> Option<Content>;
+
+fn model(field: u64) -> Option<Content> {
+    (field == 7).then_some(Content::Message(graph))
+}
+
+fn graph(field: u64) -> Option<Content> {
+    match field {
+        1 => Some(Content::Message(node)),
+        5 => Some(Content::Message(tensor)),
+        _ => None,
+    }
+}
+
+fn node(field: u64) -> Option<Content> {
+    (field == 5).then_some(Content::Message(attribute))
+}
+
+fn attribute(field: u64) -> Option<Content> {
+    match field {
+        5 => Some(Content::Message(tensor)),
+        6 => Some(Content::Message(graph)),
+        7 => Some(Content::Bulk),
+        _ => None,
+    }
+}
+
+fn tensor(field: u64) -> Option<Content> {
+    // float_data, raw_data, double_data
+    matches!(field, 4 | 9 | 10).then_some(Content::Bulk)
+}
+
+/// What a field of bytes costs beside its content: about the number of words that a decoded message takes.
+const PER_FIELD: u64 = 64;
+
+/// Some hundred times what the largest networks need that could ever be verified.
+const LIMIT: u64 = 1 << 25;
+
+/// As deep as prost decodes.
+const MAX_DEPTH: u32 = 100;
+
+/// Decodes a model.
+pub(crate) fn decode(bytes: Bytes) -> Result<ModelProto, Error> {
+    let mut budget = LIMIT;
+    if count(&bytes, model, MAX_DEPTH, &mut budget).is_err() {
+        return Err(Error::TooLarge { what: "nodes, attributes, tensors and names", limit: LIMIT / PER_FIELD });
+    }
+    Ok(ModelProto::decode(bytes)?)
+}
+
+struct Exhausted;
+
+/// Takes the cost of a message from the budget. Malformed bytes end the count: prost will refuse them at that place,
+/// having allocated no more than was counted.
+fn count(mut bytes: &[u8], fields: Fields, depth: u32, budget: &mut u64) -> Result<(), Exhausted> {
+    let mut spend = |cost: u64| budget.checked_sub(cost).map(|rest| *budget = rest).ok_or(Exhausted);
+    let mut messages = Vec::new();
+    while let Some(key) = varint(&mut bytes) {
+        spend(1)?;
+        let skipped = match key & 7 {
+            0 => varint(&mut bytes).map(|_| ()),
+            1 => take(&mut bytes, 8).map(|_| ()),
+            5 => take(&mut bytes, 4).map(|_| ()),
+            2 => match varint(&mut bytes).and_then(|n| take(&mut bytes, n)) {
+                None => None,
+                Some(content) => {
+                    match fields(key >> 3) {
+                        Some(Content::Bulk) => spend(PER_FIELD)?,
+                        Some(Content::Message(fields)) => {
+                            spend(PER_FIELD)?;
+                            messages.push((content, fields));
+                        }
+                        None => spend(PER_FIELD + content.len() as u64)?,
+                    }
+                    Some(())
+                }
+            },
+            _ => None,
+        };
+        if skipped.is_none() {
+            break;
+        }
+    }
+    match depth.checked_sub(1) {
+        Some(depth) => messages.into_iter().try_for_each(|(content, fields)| count(content, fields, depth, budget)),
+        None => Ok(()),
+    }
+}
+
+fn take<'a>(bytes: &mut &'a [u8], n: u64) -> Option<&'a [u8]> {
+    let (head, tail) = bytes.split_at_checked(usize::try_from(n).ok()?)?;
+    *bytes = tail;
+    Some(head)
+}
+
+fn varint(bytes: &mut &[u8]) -> Option<u64> {
+    let mut value = 0u64;
+    for shift in (0..64).step_by(7) {
+        let (&byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Some(value);
+        }
+    }
+    None
+}
