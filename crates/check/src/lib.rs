@@ -1,1 +1,29 @@
-//! The certificate and its checker, and the replay of counterexamples.
+//! The trusted heart: certificates and their checker, and the replay of counterexamples.
+//!
+//! A [`Certificate`] proves that no input of a query's region leads into its unsafe set. [`check`] accepts it or says
+//! which step is wrong; [`replay`] decides whether an input is a counterexample. Both know the network and the query and
+//! nothing of how the answer was found. `SPEC.md` beside this crate states the rules and the format completely.
+
+mod adjoint;
+mod backward;
+mod bytes;
+mod certificate;
+mod check;
+mod layers;
+mod propagate;
+mod real;
+mod refusal;
+mod region;
+mod replay;
+mod table;
+mod window;
+
+pub use bytes::{FormatError, FormatProblem};
+pub use certificate::{Certificate, End, LinearForm, Multipliers, Semantics, Side, Step};
+pub use check::{Accepted, Arithmetic, check, initial_bounds};
+pub use refusal::{Refusal, WrongStep};
+pub use replay::{ReplayError, replay};
+pub use table::Bounds;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! What a proof consists of. `SPEC.md` beside this crate gives the meaning and the bytes of every part.
+
+use unmoved_ir::{Digest, NodeId};
+use unmoved_property::Query;
+
+/// A proof that no input of a query's region is unsafe: a tree of case distinctions in preorder.
+///
+/// Each [`Step`] is followed by its subtrees: none for the leaves [`Step::Linear`] and [`Step::Empty`], two for the
+/// splits (first the part below, then the part above), one per disjunct for [`Step::SplitDisjuncts`], one for
+/// [`Step::Clip`] and [`Step::Recompute`], two for [`Step::Lemma`] (its proof, then what uses it). Being flat, it can be
+/// of any depth.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Certificate {
+    /// The digest of the network ([`unmoved_ir::Network::digest`]), max-pools and all.
+    pub network: Digest,
+    /// The digest of region and unsafe set ([`Query::digest`]).
+    pub query: Digest,
+    /// The arithmetic for which the verdict holds.
+    pub semantics: Semantics,
+    /// The tree in preorder.
+    pub steps: Vec<Step>,
+}
+
+/// The arithmetic that a verdict speaks about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Semantics {
+    /// The network over the real numbers, weights taken exactly as stored.
+    Reals,
+}
+
+/// One node of the tree. Networks are meant after [`unmoved_ir::lower_max_pool`]; a *tabled* node is the input (node 0)
+/// or one that some Relu reads, and a position is row-major within its node's value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    /// Leaf: the form's lower bound is positive, or, in the proof of a lemma, its share of the lemma's value.
+    Linear(LinearForm),
+    /// Leaf: some lower bound of the table exceeds its upper bound.
+    Empty,
+    /// Two cases of an element of a tabled node: `z <= 0`, then `z >= 0`.
+    SplitRelu {
+        /// A tabled node.
+        node: NodeId,
+        /// The element of its value.
+        index: u32,
+    },
+    /// Two cases of an input: `x <= at`, then `x >= at`.
+    SplitInput {
+        /// The element of the input.
+        index: u32,
+        /// Where it is cut; between its bounds.
+        at: f64,
+    },
+    /// One case per disjunct of the unsafe set.
+    SplitDisjuncts,
+    /// Moves ends of the input box to where the form shows that nothing unsafe lies beyond.
+    Clip {
+        /// A form that is at most zero wherever the current disjunct holds.
+        form: LinearForm,
+        /// The ends, all justified in the box before any of them is moved.
+        ends: Vec<End>,
+    },
+    /// A bound of one element of a tabled node. The subtree that follows is its proof; the bound is the least that the
+    /// proof's leaves give.
+    Lemma {
+        /// A tabled node.
+        node: NodeId,
+        /// The element of its value.
+        index: u32,
+        /// Which bound.
+        side: Side,
+    },
+    /// Computes bounds afresh from the box and the table as they stand: intervals for all tabled nodes up to the last
+    /// that is named, default linear bounds for the undecided elements of those named.
+    Recompute {
+        /// Tabled nodes, ascending.
+        nodes: Vec<NodeId>,
+    },
+}
+
+/// A linear combination of the current disjunct's constraints, with what it takes to bound it from below.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct LinearForm {
+    /// One weight `>= 0` per constraint of the current disjunct; empty stands for all zero.
+    pub lambda: Vec<f64>,
+    /// Multipliers that differ from the default rule, by ascending Relu.
+    pub multipliers: Vec<Multipliers>,
+}
+
+/// The multipliers `mu` of one Relu.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Multipliers {
+    /// The Relu node.
+    pub relu: NodeId,
+    /// Elements whose lower line has slope `s / 255`, by ascending position. They matter only where the element is
+    /// undecided and its adjoint is positive.
+    pub slopes: Vec<(u32, u8)>,
+    /// Elements whose `mu` is given outright, by ascending position; they override slopes. Values that float32 holds
+    /// take four bytes, others eight.
+    pub raw: Vec<(u32, f64)>,
+}
+
+/// A new end of the input box.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct End {
+    /// The element of the input.
+    pub index: u32,
+    /// Which end.
+    pub side: Side,
+    /// Where it goes.
+    pub at: f64,
+}
+
+/// A lower or an upper bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// From below.
+    Lower,
+    /// From above.
+    Upper,
+}
+
+impl Certificate {
+    /// A certificate for a query about the reals.
+    pub fn new(query: &Query, steps: Vec<Step>) -> Self {
+        Self { network: query.network().digest(), query: query.digest(), semantics: Semantics::Reals, steps }
+    }
+}
+
+impl LinearForm {
+    /// Weights of the constraints and the default rule everywhere.
+    pub fn with_lambda(lambda: Vec<f64>) -> Self {
+        Self { lambda, multipliers: Vec::new() }
+    }
+}

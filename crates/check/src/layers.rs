@@ -1,0 +1,266 @@
+//! The network as the checker walks it: max-pools lowered, weights in the checker's arithmetic, geometry precomputed.
+
+use crate::real::{Real, add_up, sum_up};
+use unmoved_ir::{Conv2d, IrError, Lowered, Network, Node, Op, Shape, Sliding, Tensor, lower_max_pool};
+
+/// A network ready to be walked in the arithmetic `R`.
+pub(crate) struct Layers<R> {
+    pub(crate) nodes: Vec<Layer<R>>,
+    pub(crate) output: usize,
+    pub(crate) lowered: Lowered,
+    /// Whether the bound table has a row for the node: the input, and whatever a Relu reads.
+    pub(crate) tabled: Vec<bool>,
+}
+
+/// One node.
+pub(crate) struct Layer<R> {
+    pub(crate) kind: Kind<R>,
+    pub(crate) inputs: Vec<usize>,
+    pub(crate) image: Image,
+}
+
+/// Channels, height and width of a value; what is not an image is one row of one channel.
+#[derive(Clone, Copy)]
+pub(crate) struct Image(pub(crate) [usize; 3]);
+
+/// What a node computes. Flatten is a Gather that keeps every element.
+pub(crate) enum Kind<R> {
+    Input,
+    Affine(Box<Affine<R>>),
+    Relu,
+    Add,
+    Gather(Gather),
+}
+
+/// A Dense or a Conv2d.
+pub(crate) struct Affine<R> {
+    pub(crate) map: Map,
+    pub(crate) weight: Vec<R>,
+    /// One per row (Dense) or output channel (Conv2d).
+    pub(crate) bias: Vec<R>,
+    /// Half of what the import may have rounded: relative per weight, absolute per bias, each per row or channel.
+    pub(crate) slack: Option<unmoved_ir::Slack>,
+    /// At least the sum of `|w|` of every row: over what one output reads.
+    pub(crate) row_sum: f64,
+    /// At least the sum of `|w|` of every column: over what reads one input.
+    pub(crate) column_sum: f64,
+    /// The most terms that one output, or one input's adjoint, is a sum of.
+    pub(crate) row_terms: usize,
+    pub(crate) column_terms: usize,
+}
+
+/// Which weight connects which elements.
+pub(crate) enum Map {
+    /// Row-major, one row per output.
+    Dense {
+        inputs: usize,
+    },
+    Conv(Conv),
+}
+
+/// The geometry of a convolution; weights as in [`Conv2d`].
+pub(crate) struct Conv {
+    pub(crate) input: Image,
+    pub(crate) output: Image,
+    pub(crate) kernel: [usize; 2],
+    pub(crate) dilation: [usize; 2],
+    /// Input and output channels per group.
+    pub(crate) group: [usize; 2],
+    /// For each output row (axis 0) and column (axis 1) its taps outside the padding.
+    pub(crate) taps: [Vec<Taps>; 2],
+}
+
+/// Taps `first .. first + count` read inputs `source`, `source + dilation`, ...
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Taps {
+    pub(crate) first: usize,
+    pub(crate) count: usize,
+    pub(crate) source: usize,
+}
+
+/// An index map; `None` keeps every element where it is.
+pub(crate) struct Gather {
+    pub(crate) index: Option<std::sync::Arc<Vec<Option<u32>>>>,
+    /// How often the most popular element is copied.
+    pub(crate) copies: usize,
+}
+
+impl Image {
+    pub(crate) fn of(shape: &Shape) -> Self {
+        Self(shape.image().unwrap_or([1, 1, shape.len()]))
+    }
+
+    pub(crate) fn len(self) -> usize {
+        self.0.iter().product()
+    }
+}
+
+impl Gather {
+    /// The input element that output `k` copies, if it is not zero.
+    #[inline]
+    pub(crate) fn source(&self, k: usize) -> Option<usize> {
+        match &self.index {
+            None => Some(k),
+            Some(index) => index[k].map(|i| i as usize),
+        }
+    }
+}
+
+impl<R: Real> Affine<R> {
+    /// The bias of output element `k`.
+    pub(crate) fn bias(&self, k: usize) -> &R {
+        &self.bias[self.channel(k)]
+    }
+
+    /// The weights that output element `k` reads its inputs with, as runs: weights, and the first input with the distance
+    /// to the next.
+    #[inline(always)]
+    pub(crate) fn runs(&self, k: usize, mut run: impl FnMut(&[R], usize, usize)) {
+        match &self.map {
+            Map::Dense { inputs } => run(&self.weight[k * inputs..(k + 1) * inputs], 0, 1),
+            Map::Conv(conv) => {
+                let [_, rows, columns] = conv.output.0;
+                let [_, height, width] = conv.input.0;
+                let [_, kernel_width] = conv.kernel;
+                let channels = conv.group[0];
+                let (o, y, x) = (k / (rows * columns), k / columns % rows, k % columns);
+                let (down, right) = (conv.taps[0][y], conv.taps[1][x]);
+                let first_channel = o / conv.group[1] * channels;
+                for c in 0..channels {
+                    let kernel = (o * channels + c) * conv.kernel[0] + down.first;
+                    let image = (first_channel + c) * height + down.source;
+                    for i in 0..down.count {
+                        let w = (kernel + i) * kernel_width + right.first;
+                        let source = (image + i * conv.dilation[0]) * width + right.source;
+                        run(&self.weight[w..w + right.count], source, conv.dilation[1]);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Which row (Dense) or channel (Conv2d) output element `k` belongs to.
+    pub(crate) fn channel(&self, k: usize) -> usize {
+        match &self.map {
+            Map::Dense { .. } => k,
+            Map::Conv(conv) => k / (conv.output.0[1] * conv.output.0[2]),
+        }
+    }
+}
+
+impl<R: Real> Layers<R> {
+    /// Lowers and prepares a network. Errors only if the lowered network would be too large.
+    pub(crate) fn new(network: &Network) -> Result<Self, IrError> {
+        let lowered = lower_max_pool(network)?;
+        let network = &lowered.network;
+        let mut tabled = vec![false; network.nodes().len()];
+        tabled[0] = true;
+        let mut nodes = Vec::with_capacity(tabled.len());
+        for node in network.nodes() {
+            if node.op == Op::Relu {
+                tabled[node.inputs[0].0] = true;
+            }
+            nodes.push(Layer::new(node, network)?);
+        }
+        Ok(Self { nodes, output: network.output().0, tabled, lowered })
+    }
+}
+
+impl<R: Real> Layer<R> {
+    pub(crate) fn is_relu(&self) -> bool {
+        matches!(self.kind, Kind::Relu)
+    }
+
+    fn new(node: &Node, network: &Network) -> Result<Self, IrError> {
+        let input = || &network.node(node.inputs[0]).shape;
+        let kind = match &node.op {
+            Op::Input(_) => Kind::Input,
+            Op::Relu => Kind::Relu,
+            Op::Add => Kind::Add,
+            Op::Flatten => Kind::Gather(Gather { index: None, copies: 1 }),
+            Op::Gather(gather) => {
+                let mut copies = vec![0usize; input().len()];
+                gather.index.iter().flatten().for_each(|&i| copies[i as usize] += 1);
+                let copies = copies.into_iter().max().unwrap_or(0);
+                Kind::Gather(Gather { index: Some(gather.index.clone()), copies })
+            }
+            Op::Dense(dense) => {
+                let (rows, inputs) = (dense.outputs(), dense.inputs());
+                let mut columns = vec![0.0; inputs];
+                let row_sum = (0..rows).map(|k| row_sum(&dense.weight, k * inputs, inputs, &mut columns));
+                Kind::Affine(Box::new(Affine {
+                    row_sum: row_sum.fold(0.0, f64::max),
+                    column_sum: columns.into_iter().fold(0.0, f64::max),
+                    row_terms: inputs,
+                    column_terms: rows,
+                    map: Map::Dense { inputs },
+                    weight: R::from_tensor(&dense.weight),
+                    bias: R::from_tensor(&dense.bias),
+                    slack: dense.slack.clone(),
+                }))
+            }
+            Op::Conv2d(conv) => Kind::Affine(Box::new(conv_layer(conv, input(), &node.shape)?)),
+            Op::MaxPool(_) => unreachable!("lowered networks have no max-pool"),
+        };
+        Ok(Self { kind, inputs: node.inputs.iter().map(|i| i.0).collect(), image: Image::of(&node.shape) })
+    }
+}
+
+/// The sum of the magnitudes of a row of weights; adds them to the columns' sums too.
+fn row_sum(weight: &Tensor, start: usize, len: usize, columns: &mut [f64]) -> f64 {
+    let magnitude = |j: usize| weight.get(start + j).abs();
+    for (j, column) in columns.iter_mut().enumerate() {
+        *column = add_up(*column, magnitude(j));
+    }
+    sum_up((0..len).map(magnitude))
+}
+
+fn conv_layer<R: Real>(conv: &Conv2d, input: &Shape, output: &Shape) -> Result<Affine<R>, IrError> {
+    let sliding = conv.sliding(input)?;
+    let kernel = conv.kernel();
+    let per_group = [sliding.input[0] / conv.groups, conv.outputs() / conv.groups];
+    let area = kernel[0] * kernel[1];
+    let row = per_group[0] * area;
+    let mut row_sums = 0.0f64;
+    let mut column_sum = 0.0f64;
+    for group in 0..conv.groups {
+        // One sum per input channel, over all taps and output channels: no input is read by more.
+        let mut columns = vec![0.0; per_group[0]];
+        for o in group * per_group[1]..(group + 1) * per_group[1] {
+            let taps = |c: usize| (0..area).map(move |t| conv.weight.get(o * row + c * area + t).abs());
+            for (c, column) in columns.iter_mut().enumerate() {
+                *column = add_up(*column, sum_up(taps(c)));
+            }
+            row_sums = row_sums.max(sum_up((0..per_group[0]).flat_map(taps)));
+        }
+        column_sum = columns.into_iter().fold(column_sum, f64::max);
+    }
+    let taps = [0, 1].map(|axis| {
+        let taps = |out| taps_of(&sliding, axis, out, kernel[axis]);
+        (0..sliding.output[axis]).map(taps).collect()
+    });
+    Ok(Affine {
+        row_sum: row_sums,
+        column_sum,
+        row_terms: row,
+        column_terms: per_group[1] * area,
+        weight: R::from_tensor(&conv.weight),
+        bias: R::from_tensor(&conv.bias),
+        slack: conv.slack.clone(),
+        map: Map::Conv(Conv {
+            input: Image::of(input),
+            output: Image::of(output),
+            kernel,
+            dilation: conv.dilation,
+            group: per_group,
+            taps,
+        }),
+    })
+}
+
+/// Sources grow with the tap, so those inside the image are neighbours.
+fn taps_of(sliding: &Sliding, axis: usize, out: usize, kernel: usize) -> Taps {
+    let mut inside = (0..kernel).filter_map(|tap| Some((tap, sliding.source(axis, out, tap)?)));
+    let Some((first, source)) = inside.next() else { return Taps::default() };
+    Taps { first, count: 1 + inside.count(), source }
+}

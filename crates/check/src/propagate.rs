@@ -1,0 +1,213 @@
+//! The bound table, computed from the box: intervals everywhere, linear bounds where those leave a Relu undecided.
+
+use crate::backward::{Backward, Scene};
+use crate::layers::{Affine, Gather, Image, Kind, Layers};
+use crate::real::{Real, add_up, gamma, mul_up, sane, sum_up, tiny};
+use crate::region::Region;
+use crate::table::{Bounds, Table};
+use unmoved_ir::{NodeId, Slack};
+use unmoved_property::InputRegion;
+
+/// Everything that bounds of one query are computed from, and the table of those known so far.
+pub(crate) struct Prover<R, const B: usize> {
+    pub(crate) layers: Layers<R>,
+    pub(crate) region: Region,
+    pub(crate) table: Table,
+    slack: Vec<Vec<f64>>,
+    /// Bounds one form at a time, for leaves.
+    single: Backward<R, 1>,
+    /// Bounds many rows of a layer at a time.
+    batch: Backward<R, B>,
+}
+
+impl<R: Real, const B: usize> Prover<R, B> {
+    /// Computes the initial table. `Err` names a node with a bound that is not finite.
+    pub(crate) fn new(layers: Layers<R>, region: &InputRegion) -> Result<Self, NodeId> {
+        let count = layers.nodes.len();
+        let mut prover = Self {
+            region: Region::new(region),
+            table: Table::new(&layers.tabled, |node| layers.nodes[node].image.len()),
+            slack: vec![Vec::new(); count],
+            single: Backward::new(count),
+            batch: Backward::new(count),
+            layers,
+        };
+        let input = region.enclosing_box();
+        for i in 0..input.lower.len() {
+            prover.table.tighten(0, i, input.lower[i], input.upper[i]);
+        }
+        let all: Vec<usize> = (0..count).filter(|&node| prover.layers.tabled[node]).collect();
+        prover.recompute(&all)?;
+        prover.table.settle();
+        Ok(prover)
+    }
+
+    /// What bounds are computed from, and the walk for single forms.
+    pub(crate) fn single(&mut self) -> (Scene<'_, R>, &mut Backward<R, 1>) {
+        let Self { layers, region, table, slack, single, .. } = self;
+        (Scene { layers, region, table, slack }, single)
+    }
+
+    /// Intersects the table with bounds computed afresh: intervals up to the last of `nodes`, and for undecided elements
+    /// of `nodes` (ascending) linear bounds.
+    pub(crate) fn recompute(&mut self, nodes: &[usize]) -> Result<(), NodeId> {
+        let Some(&last) = nodes.last() else { return Ok(()) };
+        let mut intervals: Vec<Bounds> = Vec::with_capacity(last + 1);
+        for node in 0..=last {
+            let mut bounds = self.interval(node, &intervals);
+            if bounds.lower.iter().chain(&bounds.upper).any(|&v| !sane(v)) {
+                return Err(NodeId(node));
+            }
+            if self.layers.tabled[node] {
+                for k in 0..bounds.lower.len() {
+                    self.table.tighten(node, k, bounds.lower[k], bounds.upper[k]);
+                }
+                if nodes.binary_search(&node).is_ok() {
+                    self.tighten_undecided(node);
+                }
+                bounds = self.table.rows[node].clone().unwrap_or(bounds);
+            }
+            intervals.push(bounds);
+        }
+        Ok(())
+    }
+
+    /// The interval of a node's value from those before it.
+    fn interval(&mut self, node: usize, before: &[Bounds]) -> Bounds {
+        if node == 0 {
+            return self.table.input().clone();
+        }
+        if let Some(max) = self.layers.lowered.maximum(NodeId(node)) {
+            return maximum(&before[max.before.0], &before[max.candidate.0], &self.layers.nodes[max.candidate.0].kind);
+        }
+        let layer = &self.layers.nodes[node];
+        let input = |k: usize| &before[layer.inputs[k]];
+        match &layer.kind {
+            Kind::Input => self.table.input().clone(),
+            Kind::Relu => map(input(0), |v| v.max(0.0)),
+            Kind::Gather(gather) => gathered(gather, input(0), layer.image),
+            Kind::Add => {
+                let add = |a: &[f64], b: &[f64], round: fn(R) -> f64| -> Vec<f64> {
+                    a.iter().zip(b).map(|(&a, &b)| round(R::from_f64(a).plus(&R::from_f64(b)))).collect()
+                };
+                let (a, b) = (input(0), input(1));
+                Bounds {
+                    lower: add(&a.lower, &b.lower, |v| below(&v, gamma::<R>(1) * v.size())),
+                    upper: add(&a.upper, &b.upper, |v| above(&v, gamma::<R>(1) * v.size())),
+                }
+            }
+            Kind::Affine(affine) => {
+                let mut bounds = affine_interval(affine, input(0), layer.image);
+                if let Some(slack) = &affine.slack {
+                    // The first time, the table holds on the whole region: what is lost there is never more later.
+                    if self.slack[node].is_empty() {
+                        self.slack[node] = slack_of(affine, slack, input(0), layer.image);
+                    }
+                    for (k, d) in self.slack[node].iter().enumerate() {
+                        bounds.lower[k] = (bounds.lower[k] - d).next_down();
+                        bounds.upper[k] = (bounds.upper[k] + d).next_up();
+                    }
+                }
+                bounds
+            }
+        }
+    }
+
+    /// Intersects the bounds of a node's undecided elements with default linear bounds, both ways.
+    fn tighten_undecided(&mut self, node: usize) {
+        let Some(row) = &self.table.rows[node] else { return };
+        let Image([channels, height, width]) = self.layers.nodes[node].image;
+        // Channels of one place read the same window, so they go into one batch.
+        let places = (0..height * width).flat_map(|p| (0..channels).map(move |c| c * height * width + p));
+        let forms: Vec<(usize, f64)> =
+            places.filter(|&k| row.undecided(k)).flat_map(|k| [(k, 1.0), (k, -1.0)]).collect();
+        let Self { layers, region, table, slack, batch, .. } = self;
+        for forms in forms.chunks(B) {
+            for (b, &(k, sign)) in forms.iter().enumerate() {
+                batch.seed(layers, node, k, b, sign, 0.0);
+            }
+            let scene = Scene { layers, region, table, slack };
+            batch.descend(&scene, &[]);
+            let bounds = batch.minimum(&scene);
+            for (&(k, sign), &bound) in forms.iter().zip(&bounds) {
+                if sign > 0.0 {
+                    table.tighten(node, k, bound, f64::INFINITY);
+                } else {
+                    table.tighten(node, k, f64::NEG_INFINITY, -bound);
+                }
+            }
+        }
+    }
+}
+
+/// A float not above `v`, which may be off by `error`.
+fn below<R: Real>(v: &R, error: f64) -> f64 {
+    if R::UNIT == 0.0 { v.floor() } else { (v.floor() - error).next_down() }
+}
+
+/// A float not below `v`, which may be off by `error`.
+fn above<R: Real>(v: &R, error: f64) -> f64 {
+    -below(&R::zero().minus(v), error)
+}
+
+fn map(bounds: &Bounds, f: impl Fn(f64) -> f64) -> Bounds {
+    let apply = |v: &[f64]| v.iter().map(|&v| f(v)).collect();
+    Bounds { lower: apply(&bounds.lower), upper: apply(&bounds.upper) }
+}
+
+/// The elementwise maximum, where the candidate is one.
+fn maximum(before: &Bounds, candidate: &Bounds, gather: &Kind<impl Real>) -> Bounds {
+    let counts = |k: usize| !matches!(gather, Kind::Gather(g) if g.source(k).is_none());
+    let larger = |a: &[f64], b: &[f64]| -> Vec<f64> {
+        (0..a.len()).map(|k| if counts(k) { a[k].max(b[k]) } else { a[k] }).collect()
+    };
+    Bounds { lower: larger(&before.lower, &candidate.lower), upper: larger(&before.upper, &candidate.upper) }
+}
+
+fn gathered(gather: &Gather, input: &Bounds, image: Image) -> Bounds {
+    let pick = |v: &[f64]| (0..image.len()).map(|k| gather.source(k).map_or(0.0, |i| v[i])).collect();
+    Bounds { lower: pick(&input.lower), upper: pick(&input.upper) }
+}
+
+fn affine_interval<R: Real>(affine: &Affine<R>, input: &Bounds, image: Image) -> Bounds {
+    let len = input.lower.len();
+    let lower: Vec<R> = input.lower.iter().map(|&v| R::from_f64(v)).collect();
+    let upper: Vec<R> = input.upper.iter().map(|&v| R::from_f64(v)).collect();
+    let largest = (0..len).map(|k| input.magnitude(k)).fold(0.0, f64::max);
+    let bias = affine.bias.iter().map(|b| b.nearest().abs()).fold(0.0, f64::max);
+    let size = add_up(mul_up(affine.row_sum, largest), bias);
+    let roundings = affine.row_terms + 1;
+    let error =
+        if sane(size) { add_up(mul_up(gamma::<R>(roundings), size), tiny::<R>(roundings)) } else { f64::INFINITY };
+    let mut bounds = Bounds { lower: Vec::with_capacity(image.len()), upper: Vec::with_capacity(image.len()) };
+    for k in 0..image.len() {
+        let (mut low, mut high) = (affine.bias(k).clone(), affine.bias(k).clone());
+        affine.runs(k, |weights, start, step| {
+            for (i, w) in weights.iter().enumerate() {
+                let j = start + i * step;
+                let (a, b) = (w.times(&lower[j]), w.times(&upper[j]));
+                let (smaller, larger) = if b < a { (b, a) } else { (a, b) };
+                low = low.plus(&smaller);
+                high = high.plus(&larger);
+            }
+        });
+        bounds.lower.push(below(&low, error));
+        bounds.upper.push(above(&high, error));
+    }
+    bounds
+}
+
+/// `d_k = eta_k sum_j |w_kj| A_j + beta_k`, rounded up; `A_j` is the largest magnitude of input `j`.
+fn slack_of<R: Real>(affine: &Affine<R>, slack: &Slack, input: &Bounds, image: Image) -> Vec<f64> {
+    let of = |k: usize| {
+        let channel = affine.channel(k);
+        let mut total = 0.0;
+        affine.runs(k, |weights, start, step| {
+            let terms = weights.iter().enumerate();
+            let products = terms.map(|(i, w)| mul_up(w.nearest().abs(), input.magnitude(start + i * step)));
+            total = add_up(total, sum_up(products));
+        });
+        add_up(mul_up(slack.weight[channel], total), slack.bias[channel])
+    };
+    (0..image.len()).map(of).collect()
+}

@@ -1,0 +1,160 @@
+//! The last step of a bound: the minimum of a linear form over the region.
+
+use crate::adjoint::Adjoint;
+use crate::layers::Image;
+use crate::real::{Real, Sums, mul_up, sum_up, tiny};
+use crate::table::Bounds;
+use unmoved_property::{InputRegion, Norm, RegionKind};
+
+/// What the region is besides its box: nothing, or an l1 or l2 ball.
+pub(crate) struct Region {
+    ball: Option<Ball>,
+}
+
+struct Ball {
+    centre: Vec<f64>,
+    norm: Round,
+    /// Rounded up.
+    eps: f64,
+}
+
+/// A norm whose ball is not a box.
+#[derive(Clone, Copy)]
+enum Round {
+    L1,
+    L2,
+}
+
+impl Region {
+    pub(crate) fn new(region: &InputRegion) -> Self {
+        let ball = |centre: &[f64], norm, eps: f64| Self { ball: Some(Ball { centre: centre.to_vec(), norm, eps }) };
+        match region.kind() {
+            RegionKind::Ball { centre, norm: Norm::L1, eps, .. } => ball(centre, Round::L1, eps.round_up()),
+            RegionKind::Ball { centre, norm: Norm::L2, eps, .. } => ball(centre, Round::L2, eps.round_up()),
+            // An l-inf ball is in the box.
+            RegionKind::Ball { norm: Norm::Linf, .. } | RegionKind::Box { .. } => Self { ball: None },
+        }
+    }
+
+    /// Adds the minimum of the forms `rho . x` over the region within `bounds`: for any `q` and `p = rho - q` it is at
+    /// least `q . centre - eps |q|* + sum min(p_i l_i, p_i u_i)`; for a box `q = 0`.
+    pub(crate) fn minimum<R: Real, const B: usize>(
+        &self,
+        rho: &Adjoint<R, B>,
+        image: Image,
+        bounds: &Bounds,
+        sums: &mut Sums<R, B>,
+    ) {
+        let Some(ball) = &self.ball else { return box_minimum(rho, image, bounds, sums) };
+        if rho.window.is_empty() {
+            return;
+        }
+        let q: [Vec<f64>; B] = std::array::from_fn(|b| {
+            let rho: Vec<f64> = rho.values.iter().map(|v| v[b].nearest()).collect();
+            ball.share(&rho, bounds)
+        });
+        for i in 0..ball.centre.len() {
+            let (lower, upper) = (R::from_f64(bounds.lower[i]), R::from_f64(bounds.upper[i]));
+            let centre = R::from_f64(ball.centre[i]);
+            sums.add(|b| R::from_f64(q[b][i]).times(&centre));
+            sums.add(|b| {
+                let p = rho.values[i][b].minus(&R::from_f64(q[b][i]));
+                smaller(p.times(&lower), p.times(&upper))
+            });
+        }
+        sums.lose(&std::array::from_fn(|b| mul_up(ball.eps, ball.dual_norm::<R>(&q[b]))));
+        lose_error(rho, (0..bounds.lower.len()).map(|i| bounds.magnitude(i)), sums);
+    }
+}
+
+/// Adds the minima over the box alone.
+pub(crate) fn box_minimum<R: Real, const B: usize>(
+    rho: &Adjoint<R, B>,
+    image: Image,
+    bounds: &Bounds,
+    sums: &mut Sums<R, B>,
+) {
+    for i in rho.spans(image).flatten() {
+        let (lower, upper) = (R::from_f64(bounds.lower[i]), R::from_f64(bounds.upper[i]));
+        sums.add(|b| smaller(rho.values[i][b].times(&lower), rho.values[i][b].times(&upper)));
+    }
+    lose_error(rho, rho.spans(image).flatten().map(|i| bounds.magnitude(i)), sums);
+}
+
+/// What the error of the forms' coefficients can amount to for inputs of these magnitudes.
+fn lose_error<R: Real, const B: usize>(
+    rho: &Adjoint<R, B>,
+    magnitudes: impl Iterator<Item = f64>,
+    sums: &mut Sums<R, B>,
+) {
+    let total = sum_up(magnitudes);
+    sums.lose(&rho.error.map(|e| mul_up(e, total)));
+}
+
+fn smaller<R: Real>(a: R, b: R) -> R {
+    if b < a { b } else { a }
+}
+
+impl Ball {
+    /// The part `q` of a form that is bounded by the ball; the rest is bounded by the box. Any is sound; this one is the
+    /// best but for rounding.
+    fn share(&self, rho: &[f64], bounds: &Bounds) -> Vec<f64> {
+        // How far the minimiser can go from the centre before it meets the box.
+        let room = |i: usize| {
+            let way = if rho[i] > 0.0 { self.centre[i] - bounds.lower[i] } else { bounds.upper[i] - self.centre[i] };
+            way.max(0.0)
+        };
+        let q: Vec<f64> = match self.norm {
+            Round::L1 => {
+                // A fractional knapsack: the elements that gain most per step go first, until eps is used up.
+                let mut order: Vec<usize> = (0..rho.len()).collect();
+                order.sort_by(|&i, &j| rho[j].abs().total_cmp(&rho[i].abs()));
+                let mut rest = self.eps;
+                let last = order.into_iter().find(|&i| {
+                    rest -= room(i);
+                    rest <= 0.0
+                });
+                let lambda = last.map_or(0.0, |i| rho[i].abs());
+                rho.iter().map(|r| r.max(-lambda).min(lambda)).collect()
+            }
+            Round::L2 => {
+                // The step is rho / lambda, cut at the box; each round cuts more elements and lengthens the others.
+                let mut free: Vec<usize> = (0..rho.len()).collect();
+                let mut rest = self.eps * self.eps;
+                let mut lambda = 0.0;
+                for _ in 0..ROUNDS {
+                    lambda = (free.iter().map(|&i| rho[i] * rho[i]).sum::<f64>() / rest).sqrt();
+                    let before = free.len();
+                    free.retain(|&i| {
+                        let stays = rho[i].abs() <= room(i) * lambda;
+                        rest -= if stays { 0.0 } else { room(i) * room(i) };
+                        stays
+                    });
+                    if free.len() == before {
+                        break;
+                    }
+                }
+                (0..rho.len()).map(|i| rho[i].signum() * rho[i].abs().min(lambda * room(i))).collect()
+            }
+        };
+        q.into_iter().map(|q| if q.is_finite() { q } else { 0.0 }).collect()
+    }
+
+    /// The norm dual to the ball's, rounded up.
+    fn dual_norm<R: Real>(&self, q: &[f64]) -> f64 {
+        let largest = q.iter().fold(0.0f64, |m, q| m.max(q.abs()));
+        match self.norm {
+            Round::L1 => largest,
+            Round::L2 if largest == 0.0 => 0.0,
+            Round::L2 => {
+                // Scaled, so that squares neither overflow nor vanish: the sum is at least 1.
+                let sum: f64 = q.iter().map(|q| (q / largest) * (q / largest)).sum();
+                let roundings = crate::real::gamma::<f64>(2 * q.len() + 16) + tiny::<f64>(q.len());
+                (largest * sum.sqrt() * (1.0 + roundings)).next_up()
+            }
+        }
+    }
+}
+
+/// The most rounds of cutting; they stop by themselves long before, and stopping early is sound.
+const ROUNDS: usize = 64;
