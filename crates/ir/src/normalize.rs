@@ -1,52 +1,89 @@
-//! Passes over a finished graph: fold scales and shifts, merge index maps, drop what nothing reads.
+//! Turns a finished graph into its normal form: scales and shifts folded, index maps merged, unread nodes dropped.
 
+use crate::op::check_slack;
 use crate::{Conv2d, Dense, Gather, IrError, Network, Node, NodeId, NodeProblem, Op, Slack, Tensor};
 
-pub(crate) fn normalize(mut network: Network, foldable: &[NodeId]) -> Result<Network, IrError> {
-    for &id in foldable {
-        fold(&mut network, id)?;
+/// Visits every live node once, in topological order. A node that turns out to have the value of another is replaced by
+/// it; since all readers come later, they find the replacement when their turn comes.
+pub(crate) fn normalize(network: Network, foldable: &[NodeId]) -> Result<Network, IrError> {
+    let count = network.nodes.len();
+    let mut may_fold = vec![false; count];
+    foldable.iter().for_each(|id| may_fold[id.0] = true);
+    let mut pass = Pass { readers: network.readers(), network };
+    let mut replacement: Vec<NodeId> = Vec::with_capacity(count);
+    for k in 0..count {
+        let id = NodeId(k);
+        pass.network.nodes[k].inputs.iter_mut().for_each(|i| *i = replacement[i.0]);
+        // What nothing reads must change nothing: a fold would alter a value that others still read.
+        let same = match pass.readers[k] {
+            0 => None,
+            _ if may_fold[k] => pass.fold(id),
+            _ => pass.merge_index_map(id)?,
+        };
+        if let Some(same) = same {
+            pass.readers[same.0] += pass.readers[k] - 1;
+        }
+        replacement.push(same.unwrap_or(id));
     }
-    merge_index_maps(&mut network)?;
+    let mut network = pass.network;
+    network.output = replacement[network.output.0];
     drop_unread(&mut network);
     Ok(network)
 }
 
-/// Makes every reader of `from` read `to` instead.
-fn redirect(network: &mut Network, from: NodeId, to: NodeId) {
-    for input in network.nodes.iter_mut().flat_map(|n| &mut n.inputs) {
-        if *input == from {
-            *input = to;
-        }
-    }
-    if network.output == from {
-        network.output = to;
-    }
+struct Pass {
+    network: Network,
+    /// How many live nodes read each node, the output counting as one.
+    readers: Vec<usize>,
 }
 
-/// Folds the per-channel convolution `id` into the Dense or Conv2d whose value it alone reads, if there is one. A
-/// Dense may be followed by a change of shape.
-fn fold(network: &mut Network, id: NodeId) -> Result<(), IrError> {
-    let Op::Conv2d(affine) = network.node(id).op.clone() else { return Ok(()) };
-    let readers = network.readers();
-    let mut source = network.node(id).inputs[0];
-    let mut reshaped = false;
-    while is_reshape(network, source) && readers[source.0] == 1 {
-        source = network.node(source).inputs[0];
-        reshaped = true;
+impl Pass {
+    /// Folds the per-channel convolution `id` into the Dense or Conv2d whose value it alone reads, if there is one, and
+    /// returns the node that has its value then. A Dense may be followed by a change of shape. Where the product would
+    /// overflow or underflow, the convolution stays.
+    fn fold(&mut self, id: NodeId) -> Option<NodeId> {
+        let Op::Conv2d(affine) = &self.network.node(id).op else { return None };
+        let input = self.network.node(id).inputs[0];
+        let mut source = input;
+        while self.readers[source.0] == 1 && is_reshape(&self.network, source) {
+            source = self.network.node(source).inputs[0];
+        }
+        if self.readers[source.0] != 1 {
+            return None;
+        }
+        let folded = match &self.network.node(source).op {
+            Op::Conv2d(conv) if source == input => scaled_conv(conv, affine).map(Op::Conv2d),
+            Op::Dense(dense) if dense.outputs() == affine.outputs() => scaled_dense(dense, affine).map(Op::Dense),
+            _ => return None,
+        };
+        self.network.nodes[source.0].op = folded.ok()?;
+        Some(input)
     }
-    if readers[source.0] != 1 {
-        return Ok(());
+
+    /// Merges an index map (or Flatten) with the one that it reads; returns its input if nothing is left to do.
+    fn merge_index_map(&mut self, id: NodeId) -> Result<Option<NodeId>, IrError> {
+        if let Some(merged) = merged_with_input(&self.network, id)? {
+            let inner = self.network.node(id).inputs[0];
+            let source = self.network.node(inner).inputs[0];
+            self.readers[inner.0] -= 1;
+            if self.readers[inner.0] > 0 {
+                self.readers[source.0] += 1;
+            }
+            self.network.nodes[id.0].op = merged;
+            self.network.nodes[id.0].inputs = vec![source];
+        }
+        if is_reshape(&self.network, id) {
+            let node = self.network.node(id);
+            let input = node.inputs[0];
+            if self.network.node(input).shape == node.shape {
+                return Ok(Some(input));
+            }
+            if node.shape.rank() == 1 {
+                self.network.nodes[id.0].op = Op::Flatten;
+            }
+        }
+        Ok(None)
     }
-    let name = network.node(id).name.clone();
-    let folded = match &network.node(source).op {
-        Op::Conv2d(conv) if !reshaped => scaled_conv(conv, &affine).map(Op::Conv2d),
-        Op::Dense(dense) if dense.outputs() == affine.outputs() => scaled_dense(dense, &affine).map(Op::Dense),
-        _ => return Ok(()),
-    };
-    network.nodes[source.0].op = folded.map_err(IrError::at(&name))?;
-    let input = network.node(id).inputs[0];
-    redirect(network, id, input);
-    Ok(())
 }
 
 /// Products at least this large have a representable rounding error, which a fused multiply-add reveals, and a relative
@@ -63,7 +100,7 @@ fn scaled_conv(conv: &Conv2d, affine: &Conv2d) -> Result<Conv2d, NodeProblem> {
     Ok(Conv2d { weight, bias, slack, ..conv.clone() })
 }
 
-/// `s (W x + b) + t` row by row, in f64, with a bound of every rounding.
+/// `s (W x + b) + t` row by row, in f64, with a bound of every rounding. Errors where a weight under- or overflows.
 fn scaled_rows(
     weight: &Tensor,
     bias: &Tensor,
@@ -90,19 +127,24 @@ fn scaled_rows(
             }
             *w = product;
         }
-        // (1 + a)(1 + b)(1 + r) - 1 with all three tiny, rounded up generously.
-        out.weight[row] = up_if_any(w_error + s_error + rounded);
+        // (1 + a)(1 + b)(1 + r) - 1, where r is at most half of `rounded`.
+        out.weight[row] = up_if_any(w_error + s_error + w_error * s_error + rounded * (1.0 + w_error + s_error));
         let product = s * b[row];
         let sum = product + t;
         let safe = s == 0.0 || b[row] == 0.0 || product.abs() >= SAFE_PRODUCT;
         let exact = safe && s.mul_add(b[row], -product) == 0.0 && two_sum_is_exact(product, t, sum);
         let rounding = if exact { 0.0 } else { f64::EPSILON * (product.abs() + sum.abs()) + f64::MIN_POSITIVE };
-        let carried = s.abs() * b_error * (1.0 + s_error) + product.abs() * s_error + t_error;
+        let carried = match b_error + s_error + t_error {
+            0.0 => 0.0,
+            // The last term covers products of errors that underflow.
+            _ => s.abs() * b_error * (1.0 + s_error) + product.abs() * s_error + t_error + f64::MIN_POSITIVE,
+        };
         out.bias[row] = up_if_any(carried + rounding);
         b[row] = sum;
     }
-    let any = out.weight.iter().chain(&out.bias).any(|&e| e > 0.0);
-    Ok((Tensor::narrowest(weight.shape().dims(), w)?, Tensor::narrowest(bias.shape().dims(), b)?, any.then_some(out)))
+    let out = out.weight.iter().chain(&out.bias).any(|&e| e > 0.0).then_some(out);
+    check_slack(&out, rows)?;
+    Ok((Tensor::narrowest(weight.shape().dims(), w)?, Tensor::narrowest(bias.shape().dims(), b)?, out))
 }
 
 /// A little more than `v`, but zero for zero: covers the roundings in computing the error bound itself.
@@ -123,27 +165,6 @@ fn is_reshape(network: &Network, id: NodeId) -> bool {
         Op::Gather(g) => g.is_reshape(network.node(node.inputs[0]).shape.len()),
         _ => false,
     }
-}
-
-/// Index maps that read index maps become one; maps and flattenings that change nothing vanish.
-fn merge_index_maps(network: &mut Network) -> Result<(), IrError> {
-    for k in 1..network.nodes.len() {
-        let id = NodeId(k);
-        while let Some(merged) = merged_with_input(network, id)? {
-            network.nodes[k].inputs = network.node(network.node(id).inputs[0]).inputs.clone();
-            network.nodes[k].op = merged;
-        }
-        let node = network.node(id);
-        if matches!(node.op, Op::Gather(_) | Op::Flatten) {
-            let input = node.inputs[0];
-            if is_reshape(network, id) && network.node(input).shape == node.shape {
-                redirect(network, id, input);
-            } else if is_reshape(network, id) && node.shape.rank() == 1 {
-                network.nodes[k].op = Op::Flatten;
-            }
-        }
-    }
-    Ok(())
 }
 
 /// The one map that node `id` and the map that it reads amount to.
