@@ -2,7 +2,7 @@
 
 use crate::normalize;
 use crate::{
-    Conv2d, DType, Gather, IrError, Network, Node, NodeId, NodeProblem, Op, Rewrite, Shape, Slack, Sliding, Tensor,
+    Conv2d, DType, Gather, IrError, MAX_TOTAL, Network, Node, NodeId, NodeProblem, Op, Rewrite, Shape, Slack, Tensor,
 };
 use std::collections::{BTreeMap, HashSet};
 
@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, HashSet};
 pub struct Builder {
     nodes: Vec<Node>,
     names: HashSet<String>,
+    /// The number of elements of all values so far.
+    total: usize,
     ordering_only: bool,
     rewrites: Vec<Rewrite>,
     metadata: BTreeMap<String, String>,
@@ -74,9 +76,7 @@ impl Builder {
             return Err(IrError::at(name)(NodeProblem::InputNode));
         }
         let shape = Shape::new(dims).map_err(IrError::at(name))?;
-        self.names.insert(name.to_owned());
-        self.nodes.push(Node { name: name.to_owned(), op: Op::Input(dtype), inputs: Vec::new(), shape });
-        Ok(NodeId(0))
+        self.append(name, Op::Input(dtype), &[], shape).map_err(IrError::at(name))
     }
 
     /// Adds a node. Errors name it: a name used twice, inputs that do not come before it, shapes that do not fit.
@@ -84,12 +84,29 @@ impl Builder {
         if self.nodes.is_empty() {
             return Err(IrError::at(name)(NodeProblem::InputNode));
         }
-        let shape = Node::check(name, &op, inputs, &self.nodes).map_err(IrError::at(name))?;
-        if !self.names.insert(name.to_owned()) {
-            return Err(IrError::at(name)(NodeProblem::DuplicateName));
+        let shape = Node::check(&op, inputs, &self.nodes).map_err(IrError::at(name))?;
+        self.append(name, op, inputs, shape).map_err(IrError::at(name))
+    }
+
+    fn append(&mut self, name: &str, op: Op, inputs: &[NodeId], shape: Shape) -> Result<NodeId, NodeProblem> {
+        if name.is_empty() {
+            return Err(NodeProblem::EmptyName);
         }
+        if self.names.contains(name) {
+            return Err(NodeProblem::DuplicateName);
+        }
+        if self.total + shape.len() > MAX_TOTAL {
+            return Err(NodeProblem::TotalTooLarge);
+        }
+        self.total += shape.len();
+        self.names.insert(name.to_owned());
         self.nodes.push(Node { name: name.to_owned(), op, inputs: inputs.to_vec(), shape });
         Ok(NodeId(self.nodes.len() - 1))
+    }
+
+    fn shape_of(&self, name: &str, x: NodeId) -> Result<Shape, IrError> {
+        let node = self.nodes.get(x.0).ok_or_else(|| IrError::at(name)(NodeProblem::UnknownInput(x.0)))?;
+        Ok(node.shape.clone())
     }
 
     /// The shape of a node's value.
@@ -97,13 +114,22 @@ impl Builder {
         &self.nodes[id.0].shape
     }
 
-    /// `name`, or `name` with the first number that makes it unused.
+    /// `name`, or `name` with a number that makes it unused: the next one, if those before were made here too.
     pub fn fresh(&self, name: &str) -> String {
-        let taken = |n: &str| self.names.contains(n);
-        if !taken(name) {
+        if !self.names.contains(name) {
             return name.to_owned();
         }
-        (2..).map(|k| format!("{name}.{k}")).find(|n| !taken(n)).expect("names are finite")
+        // Doubling and halving, not counting: thousands of nodes may want one name.
+        let taken = |k: usize| k < 2 || self.names.contains(&format!("{name}.{k}"));
+        let (mut last, mut free) = (1, 2);
+        while taken(free) {
+            (last, free) = (free, 2 * free);
+        }
+        while free - last > 1 {
+            let middle = last + (free - last) / 2;
+            if taken(middle) { last = middle } else { free = middle }
+        }
+        format!("{name}.{free}")
     }
 
     /// Records that an operator of the file became others.
@@ -124,10 +150,11 @@ impl Builder {
 
     /// Changes the shape, not the order of the elements. A no-op if the shape is the same.
     pub fn reshape(&mut self, name: &str, x: NodeId, dims: &[usize]) -> Result<NodeId, IrError> {
-        if self.shape(x).dims() == dims {
+        let shape = self.shape_of(name, x)?;
+        if shape.dims() == dims {
             return Ok(x);
         }
-        let len = self.shape(x).len();
+        let len = shape.len();
         let target = Shape::new(dims).map_err(IrError::at(name))?;
         if target.len() != len {
             return Err(IrError::at(name)(NodeProblem::mismatch("elements", len, target)));
@@ -140,7 +167,7 @@ impl Builder {
     /// `scale * x + shift`: one factor per channel of an image, or one per element of any shape. Becomes a depthwise
     /// 1x1 convolution, which [`Builder::finish`] folds into a Dense or Conv2d in front of it.
     pub fn affine(&mut self, name: &str, x: NodeId, scale: Scale, shift: Shift) -> Result<NodeId, IrError> {
-        let shape = self.shape(x).clone();
+        let shape = self.shape_of(name, x)?;
         let n = scale.values.len();
         if shift.values.len() != n || (!shift.errors.is_empty() && shift.errors.len() != n) {
             return Err(IrError::at(name)(NodeProblem::mismatch("shift", n, shift.values.len())));
@@ -156,7 +183,8 @@ impl Builder {
         let conv = (|| {
             let mut conv =
                 Conv2d::per_channel(Tensor::narrowest(&[n], scale.values)?, Tensor::narrowest(&[n], shift.values)?)?;
-            if scale.error > 0.0 || shift.errors.iter().any(|&e| e > 0.0) {
+            // NaN is not zero: it becomes a slack, which is refused.
+            if scale.error != 0.0 || shift.errors.iter().any(|&e| e != 0.0) {
                 let bias = if shift.errors.is_empty() { vec![0.0; n] } else { shift.errors };
                 conv.slack = Some(Slack { weight: vec![scale.error; n], bias });
             }
@@ -186,7 +214,7 @@ impl Builder {
         count_padding: bool,
     ) -> Result<NodeId, IrError> {
         let at = || IrError::at(name);
-        let shape = self.shape(x).clone();
+        let shape = self.shape_of(name, x)?;
         let [channels, ..] =
             shape.image().ok_or_else(|| at()(NodeProblem::mismatch("input", "[channels height width]", &shape)))?;
         let taps = kernel[0].saturating_mul(kernel[1]);
@@ -206,11 +234,11 @@ impl Builder {
             return self.push(name, Op::Conv2d(conv), &[x]);
         }
         let conv = window(1.0, 0.0).map_err(at())?;
-        let sliding: Sliding = conv.sliding(&shape).map_err(at())?;
+        let sliding = conv.sliding(&shape).map_err(at())?;
         let sum = self.push(&self.fresh(&format!("{name}.sum")), Op::Conv2d(conv), &[x])?;
         let [rows, columns] = sliding.output;
         let counts: Vec<f64> = (0..channels * rows * columns)
-            .map(|k| sliding.taps(k / columns % rows, k % columns).count() as f64)
+            .map(|k| sliding.count_taps(k / columns % rows, k % columns) as f64)
             .collect();
         if counts.contains(&0.0) {
             return Err(at()(NodeProblem::Attribute("a window lies wholly in the padding".into())));

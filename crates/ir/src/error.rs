@@ -42,6 +42,9 @@ pub enum NodeProblem {
     /// More elements than [`crate::MAX_ELEMENTS`], or than fit a machine word.
     #[error("shape {0:?} is too large (the limit is {limit} elements)", limit = crate::MAX_ELEMENTS)]
     TooLarge(Vec<usize>),
+    /// More elements in all values of a network than [`crate::MAX_TOTAL`].
+    #[error("the values up to here have more than {limit} elements", limit = crate::MAX_TOTAL)]
+    TotalTooLarge,
     /// A tensor whose data do not fill its shape.
     #[error("shape {shape} needs {} elements, found {found}", shape.len())]
     ElementCount {
@@ -58,6 +61,9 @@ pub enum NodeProblem {
         /// What stands there.
         value: f64,
     },
+    /// A node without a name, which no message could name.
+    #[error("the name is empty")]
+    EmptyName,
     /// Two nodes of one name.
     #[error("the name is used twice")]
     DuplicateName,

@@ -26,8 +26,10 @@ mod network;
 mod normalize;
 mod number;
 mod op;
+mod prepend;
 mod rational;
 mod shape;
+mod sliding;
 mod tensor;
 
 pub use builder::{Builder, Scale, Shift};
@@ -37,10 +39,14 @@ pub use exact::Exact;
 pub use lower::{Lowered, Maximum, lower_max_pool};
 pub use network::{Network, Node, NodeId, Rewrite};
 pub use number::Number;
-pub use op::{Conv2d, Dense, Gather, MaxPool, Op, Slack, Sliding};
+pub use op::{Conv2d, Dense, Gather, MaxPool, Op, Slack};
 pub use rational::{ParseRationalError, Rational};
-pub use shape::{MAX_ELEMENTS, Shape};
+pub use shape::{MAX_ELEMENTS, MAX_TOTAL, Shape};
+pub use sliding::Sliding;
 pub use tensor::{DType, Data, Tensor};
 
+#[cfg(any(test, feature = "testing"))]
+#[doc(hidden)]
+pub mod testing;
 #[cfg(test)]
 mod tests;

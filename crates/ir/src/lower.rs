@@ -4,7 +4,7 @@
 //! `m1 = e1`, `m_j = m_(j-1) + relu(e_j - m_(j-1))`, all windows of a pool at once. Where a window has fewer than `j`
 //! elements, `e_j - m_(j-1)` is replaced by zero.
 
-use crate::{Builder, Conv2d, Gather, IrError, MaxPool, Network, NodeId, NodeProblem, Op, Shape, Tensor};
+use crate::{Builder, Conv2d, Gather, IrError, MAX_ELEMENTS, MaxPool, Network, NodeId, NodeProblem, Op, Shape, Tensor};
 
 /// A network without [`MaxPool`], and how it corresponds to the one it came from.
 #[derive(Debug, Clone)]
@@ -67,10 +67,15 @@ fn lower_one(
     let sliding = pool.sliding(b.shape(x)).map_err(problem)?;
     let [channels, height, width] = sliding.input;
     let [rows, columns] = sliding.output;
+    let longest = |axis: usize| (0..sliding.output[axis]).map(|out| sliding.valid_taps(axis, out).len()).max();
+    let candidates = longest(0).unwrap_or(0) * longest(1).unwrap_or(0);
+    // A file can claim a window as large as the image in a few bytes.
+    if candidates.saturating_mul(out.len()) > MAX_ELEMENTS {
+        return Err(problem(NodeProblem::TooLarge(vec![candidates, channels, rows, columns])));
+    }
     let windows: Vec<Vec<u32>> = (0..rows * columns)
         .map(|p| sliding.taps(p / columns, p % columns).map(|(_, _, y, x)| (y * width + x) as u32).collect())
         .collect();
-    let candidates = windows.iter().map(Vec::len).max().unwrap_or(0);
     // The j-th element of every window of every channel, absent where a window is shorter.
     let element = |j: usize| -> Vec<Option<u32>> {
         (0..channels)

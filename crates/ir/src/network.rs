@@ -167,8 +167,7 @@ impl Network {
 
 impl Node {
     /// Computes the shape from the inputs' and checks that they fit.
-    pub(crate) fn check(name: &str, op: &Op, inputs: &[NodeId], before: &[Node]) -> Result<Shape, NodeProblem> {
-        debug_assert!(!name.is_empty());
+    pub(crate) fn check(op: &Op, inputs: &[NodeId], before: &[Node]) -> Result<Shape, NodeProblem> {
         let mut shapes = Vec::with_capacity(inputs.len());
         for id in inputs {
             shapes.push(&before.get(id.0).ok_or(NodeProblem::UnknownInput(id.0))?.shape);

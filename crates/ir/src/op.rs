@@ -1,6 +1,6 @@
 //! The seven operators, and how the shape of each output follows from its inputs.
 
-use crate::{DType, NodeProblem, Shape, Tensor};
+use crate::{DType, NodeProblem, Shape, Sliding, Tensor};
 use std::sync::Arc;
 
 /// What a node computes.
@@ -49,11 +49,18 @@ pub struct Dense {
 impl Dense {
     /// A dense layer; errors if weight and bias do not fit each other.
     pub fn new(weight: Tensor, bias: Tensor) -> Result<Self, NodeProblem> {
-        let &[outputs, _] = weight.shape().dims() else {
-            return Err(NodeProblem::mismatch("weight of a dense layer", "[outputs inputs]", weight.shape()));
+        let dense = Self { weight, bias, slack: None };
+        dense.check()?;
+        Ok(dense)
+    }
+
+    /// The fields are public: what holds after `new` may hold no more when a node is made of it.
+    fn check(&self) -> Result<(), NodeProblem> {
+        let &[outputs, _] = self.weight.shape().dims() else {
+            return Err(NodeProblem::mismatch("weight of a dense layer", "[outputs inputs]", self.weight.shape()));
         };
-        expect_bias(&bias, outputs)?;
-        Ok(Self { weight, bias, slack: None })
+        expect_bias(&self.bias, outputs)?;
+        check_slack(&self.slack, outputs)
     }
 
     /// The number of outputs.
@@ -89,15 +96,19 @@ pub struct Conv2d {
 impl Conv2d {
     /// A convolution with stride 1, no padding, no dilation, one group; change the public fields for others.
     pub fn new(weight: Tensor, bias: Tensor) -> Result<Self, NodeProblem> {
-        if weight.shape().rank() != 4 {
-            return Err(NodeProblem::mismatch(
-                "weight of a convolution",
-                "[outputs channels height width]",
-                weight.shape(),
-            ));
-        }
-        expect_bias(&bias, weight.shape().dims()[0])?;
-        Ok(Self { weight, bias, stride: [1; 2], padding: [0; 4], dilation: [1; 2], groups: 1, slack: None })
+        let conv = Self { weight, bias, stride: [1; 2], padding: [0; 4], dilation: [1; 2], groups: 1, slack: None };
+        conv.check()?;
+        Ok(conv)
+    }
+
+    /// The fields are public: what holds after `new` may hold no more when a node is made of it.
+    fn check(&self) -> Result<(), NodeProblem> {
+        let &[outputs, _, _, _] = self.weight.shape().dims() else {
+            let expected = "[outputs channels height width]";
+            return Err(NodeProblem::mismatch("weight of a convolution", expected, self.weight.shape()));
+        };
+        expect_bias(&self.bias, outputs)?;
+        check_slack(&self.slack, outputs)
     }
 
     /// One weight per channel and no neighbours: a scale and shift of each channel.
@@ -166,11 +177,18 @@ pub struct Gather {
 impl Gather {
     /// An index map; errors if it does not fill the shape.
     pub fn new(index: Vec<Option<u32>>, dims: &[usize]) -> Result<Self, NodeProblem> {
-        let shape = Shape::new(dims)?;
-        if index.len() != shape.len() {
-            return Err(NodeProblem::ElementCount { shape, found: index.len() });
+        let gather = Self { index: Arc::new(index), shape: Shape::new(dims)? };
+        gather.check()?;
+        Ok(gather)
+    }
+
+    fn check(&self) -> Result<(), NodeProblem> {
+        let found = self.index.len();
+        if found == self.shape.len() {
+            Ok(())
+        } else {
+            Err(NodeProblem::ElementCount { shape: self.shape.clone(), found })
         }
-        Ok(Self { index: Arc::new(index), shape })
     }
 
     /// The map that only changes the shape.
@@ -182,75 +200,6 @@ impl Gather {
     /// True if every element stays where it is and none is dropped, for an input of `len` elements.
     pub fn is_reshape(&self, len: usize) -> bool {
         self.index.len() == len && self.index.iter().enumerate().all(|(k, i)| *i == Some(k as u32))
-    }
-}
-
-/// A window sliding over an image: which input element each tap of each output position reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sliding {
-    /// Channels, height and width of the input.
-    pub input: [usize; 3],
-    /// Height and width of the output.
-    pub output: [usize; 2],
-    kernel: [usize; 2],
-    stride: [usize; 2],
-    before: [usize; 2],
-    dilation: [usize; 2],
-}
-
-impl Sliding {
-    fn new(
-        input: &Shape,
-        kernel: [usize; 2],
-        stride: [usize; 2],
-        padding: [usize; 4],
-        dilation: [usize; 2],
-    ) -> Result<Self, NodeProblem> {
-        let image = input.image().ok_or_else(|| NodeProblem::mismatch("input", "[channels height width]", input))?;
-        let mut output = [0; 2];
-        for axis in 0..2 {
-            if kernel[axis] == 0 || stride[axis] == 0 || dilation[axis] == 0 {
-                return Err(NodeProblem::Attribute("kernel, stride and dilation must be at least 1".into()));
-            }
-            let overflow = || NodeProblem::Attribute("padding or dilation overflows".into());
-            let padded = image[1 + axis]
-                .checked_add(padding[axis])
-                .and_then(|v| v.checked_add(padding[axis + 2]))
-                .ok_or_else(overflow)?;
-            let span =
-                (kernel[axis] - 1).checked_mul(dilation[axis]).and_then(|v| v.checked_add(1)).ok_or_else(overflow)?;
-            if span > padded {
-                return Err(NodeProblem::mismatch("window", format!("at most {padded} wide"), span));
-            }
-            output[axis] = (padded - span) / stride[axis] + 1;
-        }
-        // Bounds every later allocation and every product of coordinates.
-        Shape::new(&[image[0], output[0], output[1]])?;
-        Ok(Self { input: image, output, kernel, stride, before: [padding[0], padding[1]], dilation })
-    }
-
-    /// The input coordinate that tap `tap` reads for output coordinate `out` along `axis` (0 down, 1 right);
-    /// `None` in the padding.
-    pub fn source(&self, axis: usize, out: usize, tap: usize) -> Option<usize> {
-        (out * self.stride[axis] + tap * self.dilation[axis])
-            .checked_sub(self.before[axis])
-            .filter(|&i| i < self.input[1 + axis])
-    }
-
-    /// The taps along `axis` that read the input, not the padding, for output coordinate `out`; they are consecutive.
-    pub fn valid_taps(&self, axis: usize, out: usize) -> std::ops::Range<usize> {
-        let (start, step) = (out * self.stride[axis], self.dilation[axis]);
-        let first = self.before[axis].saturating_sub(start).div_ceil(step).min(self.kernel[axis]);
-        let end =
-            (self.before[axis] + self.input[1 + axis]).saturating_sub(start).div_ceil(step).min(self.kernel[axis]);
-        first..end.max(first)
-    }
-
-    /// The taps of one output position as `(row tap, column tap, input row, input column)`, without those in the padding.
-    pub fn taps(&self, row: usize, column: usize) -> impl Iterator<Item = (usize, usize, usize, usize)> + '_ {
-        (0..self.kernel[0]).filter_map(move |ky| self.source(0, row, ky).map(|y| (ky, y))).flat_map(move |(ky, y)| {
-            (0..self.kernel[1]).filter_map(move |kx| self.source(1, column, kx).map(|x| (ky, kx, y, x)))
-        })
     }
 }
 
@@ -294,14 +243,15 @@ impl Op {
         match self {
             Self::Input(_) => Err(NodeProblem::InputNode),
             Self::Dense(dense) => {
+                dense.check()?;
                 let expected = [dense.inputs()];
                 if inputs[0].dims() != expected {
                     return Err(NodeProblem::mismatch("input", format!("{expected:?}"), inputs[0]));
                 }
-                check_slack(&dense.slack, dense.outputs())?;
                 Shape::flat(dense.outputs())
             }
             Self::Conv2d(conv) => {
+                conv.check()?;
                 let sliding = conv.sliding(inputs[0])?;
                 let outputs = conv.outputs();
                 if conv.groups == 0 || outputs % conv.groups != 0 || sliding.input[0] % conv.groups != 0 {
@@ -315,17 +265,14 @@ impl Op {
                     let expected = format!("{} channels", channels * conv.groups);
                     return Err(NodeProblem::mismatch("input", expected, inputs[0]));
                 }
-                check_slack(&conv.slack, outputs)?;
                 Shape::new(&[outputs, sliding.output[0], sliding.output[1]])
             }
             Self::Relu => Ok(inputs[0].clone()),
             Self::MaxPool(pool) => {
                 let sliding = pool.sliding(inputs[0])?;
                 for axis in 0..2 {
-                    for out in 0..sliding.output[axis] {
-                        if (0..pool.kernel[axis]).all(|k| sliding.source(axis, out, k).is_none()) {
-                            return Err(NodeProblem::Attribute("a window lies wholly in the padding".into()));
-                        }
+                    if (0..sliding.output[axis]).any(|out| sliding.valid_taps(axis, out).is_empty()) {
+                        return Err(NodeProblem::Attribute("a window lies wholly in the padding".into()));
                     }
                 }
                 Shape::new(&[sliding.input[0], sliding.output[0], sliding.output[1]])
@@ -338,6 +285,7 @@ impl Op {
                 Ok(inputs[0].clone())
             }
             Self::Gather(gather) => {
+                gather.check()?;
                 if let Some(i) = gather.index.iter().flatten().find(|&&i| i as usize >= inputs[0].len()) {
                     let expected = format!("below {}", inputs[0].len());
                     return Err(NodeProblem::mismatch("index", expected, i));
@@ -348,7 +296,7 @@ impl Op {
     }
 }
 
-fn check_slack(slack: &Option<Slack>, rows: usize) -> Result<(), NodeProblem> {
+pub(crate) fn check_slack(slack: &Option<Slack>, rows: usize) -> Result<(), NodeProblem> {
     let Some(slack) = slack else { return Ok(()) };
     let sane = |v: &[f64]| v.len() == rows && v.iter().all(|e| e.is_finite() && *e >= 0.0);
     if sane(&slack.weight) && sane(&slack.bias) {

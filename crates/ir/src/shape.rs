@@ -7,6 +7,10 @@ use std::fmt;
 /// allocated for a claim beyond this.
 pub const MAX_ELEMENTS: usize = 1 << 27;
 
+/// The most elements that all values of a network may have together: a chain of a few bytes per node must not fill the
+/// memory either.
+pub const MAX_TOTAL: usize = 1 << 30;
+
 /// The extents of a tensor, outermost first; never empty dimensions, never more than [`MAX_ELEMENTS`] elements.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Shape {

@@ -1,0 +1,81 @@
+//! The geometry of convolutions and max-pools.
+
+use crate::{NodeProblem, Shape};
+use std::ops::Range;
+
+/// A window sliding over an image: which input element each tap of each output position reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sliding {
+    /// Channels, height and width of the input.
+    pub input: [usize; 3],
+    /// Height and width of the output.
+    pub output: [usize; 2],
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    before: [usize; 2],
+    dilation: [usize; 2],
+}
+
+impl Sliding {
+    pub(crate) fn new(
+        input: &Shape,
+        kernel: [usize; 2],
+        stride: [usize; 2],
+        padding: [usize; 4],
+        dilation: [usize; 2],
+    ) -> Result<Self, NodeProblem> {
+        let image = input.image().ok_or_else(|| NodeProblem::mismatch("input", "[channels height width]", input))?;
+        let mut output = [0; 2];
+        for axis in 0..2 {
+            if kernel[axis] == 0 || stride[axis] == 0 || dilation[axis] == 0 {
+                return Err(NodeProblem::Attribute("kernel, stride and dilation must be at least 1".into()));
+            }
+            let overflow = || NodeProblem::Attribute("padding or dilation overflows".into());
+            let padded = image[1 + axis]
+                .checked_add(padding[axis])
+                .and_then(|v| v.checked_add(padding[axis + 2]))
+                .ok_or_else(overflow)?;
+            let span =
+                (kernel[axis] - 1).checked_mul(dilation[axis]).and_then(|v| v.checked_add(1)).ok_or_else(overflow)?;
+            if span > padded {
+                return Err(NodeProblem::mismatch("window", format!("at most {padded} wide"), span));
+            }
+            output[axis] = (padded - span) / stride[axis] + 1;
+        }
+        // Bounds every later allocation and every product of coordinates.
+        Shape::new(&[image[0], output[0], output[1]])?;
+        Ok(Self { input: image, output, kernel, stride, before: [padding[0], padding[1]], dilation })
+    }
+
+    /// The input coordinate that tap `tap` reads for output coordinate `out` along `axis` (0 down, 1 right);
+    /// `None` in the padding.
+    pub fn source(&self, axis: usize, out: usize, tap: usize) -> Option<usize> {
+        (out * self.stride[axis] + tap * self.dilation[axis])
+            .checked_sub(self.before[axis])
+            .filter(|&i| i < self.input[1 + axis])
+    }
+
+    /// The taps along `axis` that read the input, not the padding, for output coordinate `out`; they are consecutive.
+    pub fn valid_taps(&self, axis: usize, out: usize) -> Range<usize> {
+        let (start, step) = (out * self.stride[axis], self.dilation[axis]);
+        let tap_at = |from_start: usize| from_start.saturating_sub(start).div_ceil(step).min(self.kernel[axis]);
+        let first = tap_at(self.before[axis]);
+        first..tap_at(self.before[axis] + self.input[1 + axis]).max(first)
+    }
+
+    /// The number of taps of one output position that read the input.
+    pub fn count_taps(&self, row: usize, column: usize) -> usize {
+        self.valid_taps(0, row).len() * self.valid_taps(1, column).len()
+    }
+
+    /// The taps of one output position as `(row tap, column tap, input row, input column)`, without those in the padding.
+    pub fn taps(&self, row: usize, column: usize) -> impl Iterator<Item = (usize, usize, usize, usize)> + '_ {
+        // Only valid taps are visited: a file may claim a huge kernel over a huge padding.
+        self.valid_taps(0, row).filter_map(move |ky| self.source(0, row, ky).map(|y| (ky, y))).flat_map(
+            move |(ky, y)| {
+                let columns = self.valid_taps(1, column);
+                columns.filter_map(move |kx| self.source(1, column, kx).map(|x| (ky, kx, y, x)))
+            },
+        )
+    }
+}
