@@ -110,6 +110,11 @@ impl Exact {
         self.to_rational().to_f64()
     }
 
+    /// The position of the leading bit: `2^(top - 1) <= |self| < 2^top`.
+    fn top_bit(&self) -> i64 {
+        self.exponent + self.mantissa.bits() as i64
+    }
+
     /// Both mantissas at the smaller of the two exponents.
     fn aligned(&self, other: &Self) -> (Mantissa, Mantissa, i64) {
         let exponent = self.exponent.min(other.exponent);
@@ -188,7 +193,12 @@ impl Ord for Exact {
     fn cmp(&self, other: &Self) -> Ordering {
         match (self.signum(), other.signum()) {
             (a, b) if a != b => a.cmp(&b),
-            _ => (self - other).signum().cmp(&0),
+            (0, _) => Ordering::Equal,
+            (sign, _) => match self.top_bit().cmp(&other.top_bit()) {
+                Ordering::Equal => (self - other).signum().cmp(&0),
+                by_size if sign > 0 => by_size,
+                by_size => by_size.reverse(),
+            },
         }
     }
 }

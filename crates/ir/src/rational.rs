@@ -1,5 +1,6 @@
 //! Exact fractions: radii such as `8/255` and the decimals of a property, which no float holds.
 
+use dashu_base::BitTest;
 use dashu_int::{IBig, UBig};
 use dashu_ratio::RBig;
 use std::fmt;
@@ -20,7 +21,8 @@ pub struct ParseRationalError {
     pub reason: &'static str,
 }
 
-/// More digits, or a larger decimal exponent, than any property needs; a bound on the work of one number.
+/// More digits, or a larger decimal exponent, than any property needs; a bound on the work of one number. It holds for
+/// numerator and denominator each, so that what is written can be read again.
 const MAX_DIGITS: usize = 1000;
 
 impl Rational {
@@ -54,6 +56,12 @@ impl Rational {
         self.0.to_f64().value()
     }
 
+    fn is_too_long(&self) -> bool {
+        // log2(10) > 3.32, so these many bits are never more than MAX_DIGITS digits.
+        let most = MAX_DIGITS * 332 / 100;
+        self.0.numerator().bit_len() > most || self.0.denominator().bit_len() > most
+    }
+
     /// The largest float that is not above.
     pub fn round_down(&self) -> f64 {
         let mut v = self.to_f64();
@@ -65,7 +73,8 @@ impl Rational {
 
     /// The smallest float that is not below.
     pub fn round_up(&self) -> f64 {
-        -(-self).round_down()
+        // Not a negation, which would turn 0 into -0.
+        0.0 - (-self).round_down()
     }
 
     /// An upper bound of the distance to the float `approximation`, rounded up; zero exactly when they are equal.
@@ -90,16 +99,24 @@ impl FromStr for Rational {
             };
             Err(ParseRationalError { text, reason })
         };
-        if text.len() > MAX_DIGITS {
+        if text.len() > 2 * MAX_DIGITS + 2 {
             return fail("it has too many digits");
         }
-        if let Some((numerator, denominator)) = text.split_once('/') {
+        let value = if let Some((numerator, denominator)) = text.split_once('/') {
             let (Some(n), Some(d)) = (decimal(numerator), decimal(denominator)) else {
                 return fail("expected a fraction such as 8/255");
             };
-            return n.checked_div(&d).map_or_else(|| fail("its denominator is zero"), Ok);
-        }
-        decimal(text).map_or_else(|| fail("expected a decimal such as 0.05 or a fraction such as 8/255"), Ok)
+            match n.checked_div(&d) {
+                Some(value) => value,
+                None => return fail("its denominator is zero"),
+            }
+        } else {
+            match decimal(text) {
+                Some(value) => value,
+                None => return fail("expected a decimal such as 0.05 or a fraction such as 8/255"),
+            }
+        };
+        if value.is_too_long() { fail("it has too many digits") } else { Ok(value) }
     }
 }
 
