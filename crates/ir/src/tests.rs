@@ -1,3 +1,6 @@
-use crate::*;
-#[test]
-fn builds() {}
+mod evaluate;
+mod geometry;
+mod numbers;
+mod reference;
+mod rewrites;
+mod structure;
