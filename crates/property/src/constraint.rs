@@ -27,6 +27,22 @@ impl Constraint {
         Self { outputs, inputs: Vec::new(), constant: Rational::ZERO, strict: false }
     }
 
+    /// The same constraint with ascending positions, none twice, no zeros.
+    pub(crate) fn canonical(mut self) -> Self {
+        for terms in [&mut self.outputs, &mut self.inputs] {
+            terms.sort_by_key(|(k, _)| *k);
+            terms.dedup_by(|next, first| {
+                let same = next.0 == first.0;
+                if same {
+                    first.1 = &first.1 + &next.1;
+                }
+                same
+            });
+            terms.retain(|(_, c)| *c != Rational::ZERO);
+        }
+        self
+    }
+
     /// True if the constraint only compares two outputs: `c (y_i - y_j) <= 0`.
     pub fn compares_two_outputs(&self) -> bool {
         let [(_, a), (_, b)] = self.outputs.as_slice() else { return false };

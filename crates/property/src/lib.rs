@@ -6,6 +6,8 @@
 
 mod constraint;
 mod error;
+mod minimum;
+mod project;
 mod query;
 mod region;
 mod text;

@@ -24,6 +24,8 @@ impl Query {
         if region.len() != inputs {
             return Err(PropertyError::InputLength { network: inputs, region: region.len() });
         }
+        let canonical = |c: Conjunction| Conjunction(c.0.into_iter().map(Constraint::canonical).collect());
+        let unsafe_set: Vec<Conjunction> = unsafe_set.into_iter().map(canonical).collect();
         for (disjunct, conjunction) in unsafe_set.iter().enumerate() {
             for (constraint, c) in conjunction.0.iter().enumerate() {
                 if let Some(&(index, _)) = c.outputs.iter().find(|(k, _)| *k >= outputs) {

@@ -62,7 +62,8 @@ impl Query {
             .enumerate()
             .map(|(i, l)| Line { number: i + 1, words: l.split('#').next().unwrap_or("").split_whitespace() })
             .filter(|l| l.words.clone().next().is_some());
-        let mut next = move || lines.next().ok_or_else(|| syntax(text.lines().count(), "\"end\"", "end of file"));
+        let mut next =
+            move || lines.next().ok_or_else(|| syntax(text.lines().count().max(1), "\"end\"", "end of file"));
         let mut first = next()?;
         first.keyword("query")?;
         first.keyword("1")?;
@@ -92,7 +93,10 @@ impl Query {
             let mut line = next()?;
             match line.word("\"or\", \"le\", \"lt\" or \"end\"")? {
                 "or" => unsafe_set.push(Conjunction::default()),
-                "end" => break,
+                "end" => {
+                    line.finish()?;
+                    break;
+                }
                 word @ ("le" | "lt") => {
                     let constraint = line.constraint(word == "lt")?;
                     let Some(last) = unsafe_set.last_mut() else {
@@ -104,6 +108,9 @@ impl Query {
                 other => return Err(syntax(line.number, "\"or\", \"le\", \"lt\" or \"end\"", other)),
             }
             line.finish()?;
+        }
+        if let Ok(line) = next() {
+            return Err(syntax(line.number, "nothing after \"end\"", line.words.clone().next().unwrap_or("")));
         }
         Ok(Self::new(network, region, unsafe_set)?)
     }
@@ -124,7 +131,7 @@ impl<'a> Line<'a> {
     }
 
     fn keyword(&mut self, word: &str) -> Result<(), QueryTextError> {
-        match self.word(word)? {
+        match self.word(&format!("\"{word}\""))? {
             found if found == word => Ok(()),
             found => Err(syntax(self.number, format!("\"{word}\""), found)),
         }
@@ -172,7 +179,8 @@ impl<'a> Line<'a> {
         while let Some(variable) = self.words.next() {
             let expected = "a variable such as y0 or x0, in ascending order";
             let wrong = || syntax(self.number, expected, variable);
-            let index = |prefix| variable.strip_prefix(prefix).and_then(|k: &str| k.parse::<usize>().ok());
+            let digits = |k: &&str| k.bytes().all(|b| b.is_ascii_digit());
+            let index = |prefix| variable.strip_prefix(prefix).filter(digits).and_then(|k| k.parse::<usize>().ok());
             let (terms, k): (&mut Vec<(usize, Rational)>, usize) = match (index('y'), index('x')) {
                 (Some(k), _) if inputs.is_empty() => (&mut outputs, k),
                 (_, Some(i)) => (&mut inputs, i),
