@@ -47,7 +47,9 @@ fn json() {
     refused(&file("{\"a\":1}", 0), "invalid type");
     refused(&[4u64.to_le_bytes().as_slice(), &[b'{', 0xff, 0xfe, b'}']].concat(), "not UTF-8");
     // Nesting must not exhaust the stack.
-    refused(&file(&format!("{{\"a\":{}", "[".repeat(1_000_000)), 0), "recursion limit");
+    let (open, close) = ("[".repeat(1_000_000), "]".repeat(1_000_000));
+    refused(&file(&format!("{{\"a\":{open}"), 0), "EOF");
+    refused(&file(&format!("{{\"a\":{open}{close}}}"), 0), "recursion limit");
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod common;
 
 use common::networks;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use unmoved_ir::Network;
 use unmoved_text::{parse, to_string};
 
@@ -24,6 +25,18 @@ fn through_safetensors(network: &Network) -> Network {
 fn assert_same(a: &Network, b: &Network) {
     assert_eq!(a, b);
     assert_eq!(a.digest(), b.digest());
+}
+
+/// A round trip of networks that are all alike would show little.
+#[test]
+fn every_operator_occurs() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut operators = std::collections::BTreeSet::new();
+    for _ in 0..200 {
+        let network = networks().new_tree(&mut runner).expect("a network").current();
+        operators.extend(network.nodes().iter().map(|n| n.op.name()));
+    }
+    assert_eq!(operators.len(), 8, "{operators:?}");
 }
 
 proptest! {

@@ -159,6 +159,8 @@ impl SyntaxError {
 fn printable(c: char) -> char {
     match c {
         '\t' => ' ',
+        // Marks of no width, some of which turn the direction of writing.
+        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' => char::REPLACEMENT_CHARACTER,
         c if c.is_control() => char::REPLACEMENT_CHARACTER,
         c => c,
     }

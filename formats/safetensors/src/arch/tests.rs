@@ -54,12 +54,12 @@ fn vanishing_layers() {
 /// Many short lines, each within its limits, must not fill the memory together.
 #[test]
 fn limit_of_index_maps() {
-    let mut text = format!("net 1\ninput x f32 [{}]\nlayer 0 = relu x\n", MAX_MAP_ENTRIES / 2);
+    let half = MAX_MAP_ENTRIES / 2;
+    let mut text = format!("net 1\ninput x f32 [{half}]\nlayer 0 = relu x\n");
     for k in 1..4 {
-        text += &format!("layer {k} = reshape {} [{k} {} 1]\n", k - 1, MAX_MAP_ENTRIES / 2 / k);
+        text += &format!("layer {k} = reshape {} [{}{half}]\n", k - 1, "1 ".repeat(k));
     }
     text += "output 3\nend\n";
-    let text = text.replace(&format!("[3 {} 1]", MAX_MAP_ENTRIES / 6), &format!("[1 1 {} 1]", MAX_MAP_ENTRIES / 2));
     let error = Arch::network(&text, "maps", &mut |_| unreachable!("no tensors")).expect_err("too large");
     assert!(matches!(*error.problem, Problem::TooManyEntries), "{error}");
 }
@@ -68,4 +68,20 @@ fn limit_of_index_maps() {
 fn columns_count_characters() {
     let error = Arch::parse("net 1\ninput \"äöü\" f16 [1]\n", "text").expect_err("no such type");
     assert_eq!((error.line, error.column), (2, 13));
+}
+
+/// Where the text ends within a token, the caret must not fall outside of it.
+#[test]
+fn ends_within_a_token() {
+    let text = "net 1\ninput \"\\u{e9}é\" f32 [1]";
+    for end in (0..text.len()).filter(|&end| text.is_char_boundary(end)) {
+        let error = Arch::parse(&text[..end], "text").expect_err("truncated").to_string();
+        assert!(error.ends_with('^'), "{error}");
+    }
+}
+
+#[test]
+fn marks_of_no_width_are_not_shown() {
+    let error = Arch::parse("net 1\ninput \"\u{202e}x\" f16 [1]\n", "text").expect_err("no such type").to_string();
+    assert!(!error.contains('\u{202e}'), "{error}");
 }
