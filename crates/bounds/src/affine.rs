@@ -108,12 +108,10 @@ impl Affine {
         }
     }
 
-    /// Calls `visit(input, weight)` for every weight of output `k`.
-    pub(crate) fn row(&self, k: usize, mut visit: impl FnMut(usize, f64)) {
+    /// Calls `visit(first, weights)` for every run of weights of output `k` that read consecutive inputs from `first` on.
+    pub(crate) fn row(&self, k: usize, mut visit: impl FnMut(usize, &[f64])) {
         match self {
-            Self::Dense { weight, inputs, .. } => {
-                weight[k * inputs..(k + 1) * inputs].iter().enumerate().for_each(|(i, &w)| visit(i, w));
-            }
+            Self::Dense { weight, inputs, .. } => visit(0, &weight[k * inputs..(k + 1) * inputs]),
             Self::Conv { weight, conv, sliding, .. } => {
                 let [_, height, width] = sliding.input;
                 let [rows, columns] = sliding.output;
@@ -121,14 +119,19 @@ impl Affine {
                 let per_group = conv.weight.shape().dims()[1];
                 let (o, y, x) = (k / (rows * columns), k / columns % rows, k % columns);
                 let first = o / (conv.outputs() / conv.groups) * per_group;
-                let (tap_rows, tap_columns) = (sliding.valid_taps(0, y), sliding.valid_taps(1, x));
+                let (tap_rows, taps) = (sliding.valid_taps(0, y), sliding.valid_taps(1, x));
+                let Some(left) = sliding.source(1, x, taps.start).filter(|_| !taps.is_empty()) else { return };
+                let step = conv.dilation[1];
                 for c in 0..per_group {
                     for ky in tap_rows.clone() {
-                        let iy = sliding.source(0, y, ky).expect("valid tap");
-                        for kx in tap_columns.clone() {
-                            let ix = sliding.source(1, x, kx).expect("valid tap");
-                            let w = weight[((o * per_group + c) * kh + ky) * kw + kx];
-                            visit(((first + c) * height + iy) * width + ix, w);
+                        let Some(iy) = sliding.source(0, y, ky) else { continue };
+                        let from = ((first + c) * height + iy) * width + left;
+                        let line = ((o * per_group + c) * kh + ky) * kw;
+                        let weights = &weight[line + taps.start..line + taps.end];
+                        if step == 1 {
+                            visit(from, weights);
+                        } else {
+                            weights.chunks(1).enumerate().for_each(|(j, w)| visit(from + j * step, w));
                         }
                     }
                 }
@@ -149,9 +152,11 @@ impl Affine {
             if *a == [0.0; LANES] {
                 continue;
             }
-            self.row(k, |i, w| {
-                for (b, a) in below[i].iter_mut().zip(a) {
-                    *b += w * a;
+            self.row(k, |first, weights| {
+                for (w, below) in weights.iter().zip(&mut below[first..]) {
+                    for lane in 0..LANES {
+                        below[lane] += w * a[lane];
+                    }
                 }
             });
         }

@@ -5,8 +5,10 @@
 //! below by `y >= z` or `y >= 0`, whichever leaves the smaller area (Zhang et al. 2018, section 3.3).
 //!
 //! Rounding: for fixed adjoints `A` at a node with value `x`, the form is at least `constant + A . x`. If `A` was computed
-//! with an error `d`, then `|d| . max|x|` makes up for it, there and then; errors need not be carried further down. For an affine
-//! node that is `gamma * sum |a_k| (|W| max|x|)_k`, and the last factor is known from the interval pass.
+//! with an error `d`, then `|d| . max|x|` makes up for it, there and then; errors need not be carried further down. Each
+//! adjoint is a sum of at most `terms` products, so each of these is charged `gamma(terms)` of itself times `max|x|`, by
+//! whoever adds it: for an affine node that is `gamma * sum |a_k| (|W| max|x|)_k`, and the last factor is known from the
+//! interval pass. Products that underflow lose no share of themselves but up to half the smallest float, times `max|x|`.
 
 use crate::affine::{Affine, Extent, LANES, Lanes};
 use crate::rounding::{Sum, gamma};
@@ -51,9 +53,11 @@ pub(crate) struct Backward {
     extents: Vec<Extent>,
     /// For each node, how many terms any of its adjoints sums up at most.
     terms: Vec<usize>,
-    readers: Vec<usize>,
+    /// How many errors are charged at most, forms apart.
+    charges: usize,
     sums: [Sum; LANES],
     added: usize,
+    seeded: usize,
 }
 
 /// The bounds so far, and for affine nodes `|W| max|x| + |b|` (see [`crate::interval::affine`]).
@@ -62,16 +66,19 @@ pub(crate) struct Known<'a> {
     pub(crate) layers: &'a [Option<Affine>],
     pub(crate) bounds: &'a [Bounds],
     pub(crate) sizes: &'a [Vec<f64>],
+    /// The largest magnitude in each value.
+    pub(crate) largest: &'a [f64],
     pub(crate) region: &'a InputRegion,
 }
 
 impl Backward {
     pub(crate) fn new(network: &Network, layers: &[Option<Affine>]) -> Self {
         let count = network.nodes().len();
-        let (mut terms, mut readers) = (vec![2; count], vec![0; count]);
+        let (mut terms, mut charges) = (vec![2; count], 0);
         for (id, node) in network.iter() {
+            // Per reading one for each element that is read or written, and one for underflow.
             for input in &node.inputs {
-                readers[input.0] += 1;
+                charges += node.shape.len() + 1;
                 terms[input.0] += match (&node.op, &layers[id.0]) {
                     (_, Some(layer)) => layer.terms_per_input(),
                     (Op::Gather(g), _) => multiplicity(g, network.node(*input).shape.len()),
@@ -83,9 +90,10 @@ impl Backward {
             adjoints: network.nodes().iter().map(|n| vec![[0.0; LANES]; n.shape.len()]).collect(),
             extents: vec![Extent::Nowhere; count],
             terms,
-            readers,
+            charges,
             sums: [Sum::default(); LANES],
             added: 0,
+            seeded: 0,
         }
     }
 
@@ -104,11 +112,16 @@ impl Backward {
     fn seed(&mut self, known: &Known<'_>, forms: &[LinearForm]) {
         debug_assert!(forms.len() <= LANES);
         self.sums = [Sum::default(); LANES];
-        self.added = 0;
+        (self.added, self.seeded) = (0, 0);
         for (lane, form) in forms.iter().enumerate() {
             self.sums[lane].add(form.constant);
             self.sums[lane].add_error(form.errors.1);
             for &(node, k, c) in &form.terms {
+                if form.terms.len() > 1 {
+                    // Other terms, and what flows down from them, may be added to this one and round it.
+                    let rounding = gamma(self.terms[node.0] + form.terms.len());
+                    self.sums[lane].add_error(rounding * c.abs() * known.bounds[node.0].magnitude(k));
+                }
                 self.adjoints[node.0][k][lane] += c;
                 let at = match *known.network.node(node).shape.dims() {
                     [_, h, w] => {
@@ -119,10 +132,11 @@ impl Backward {
                 };
                 self.extents[node.0] = self.extents[node.0].join(at);
             }
-            for &(node, k, e) in &form.errors.0 {
+            for &(node, k, e) in form.errors.0.iter().filter(|(.., e)| *e != 0.0) {
                 self.sums[lane].add_error(e * known.bounds[node.0].magnitude(k));
             }
             self.added += form.terms.len() + 2;
+            self.seeded += form.terms.len() + form.errors.0.len() + 1;
         }
     }
 
@@ -143,12 +157,14 @@ impl Backward {
                     extent.positions(dims),
                     gamma(self.terms[input]),
                 );
+                // At most 2^52 products, each of which may have lost 2^-1075.
+                let underflow = f64::MIN_POSITIVE * known.largest[input];
+                self.sums.iter_mut().for_each(|sum| sum.add_error(underflow));
                 let touched = layer.add_transposed(&adjoint, extent, dims, &mut self.adjoints[input]);
                 self.extents[input] = self.extents[input].join(touched);
             }
             Op::Relu => {
-                let rounding = if self.readers[input] > 1 { gamma(self.terms[input]) } else { 0.0 };
-                self.relu(&known.bounds[input], &adjoint, extent.positions(dims), input, rounding);
+                self.relu(&known.bounds[input], &adjoint, extent.positions(dims), input);
                 self.extents[input] = self.extents[input].join(extent);
             }
             Op::Add | Op::Flatten => {
@@ -189,14 +205,8 @@ impl Backward {
         }
     }
 
-    fn relu(
-        &mut self,
-        z: &Bounds,
-        adjoint: &[Lanes],
-        positions: impl Iterator<Item = usize>,
-        input: usize,
-        rounding: f64,
-    ) {
+    fn relu(&mut self, z: &Bounds, adjoint: &[Lanes], positions: impl Iterator<Item = usize>, input: usize) {
+        let rounding = gamma(self.terms[input]);
         for k in positions {
             let below = &mut self.adjoints[input][k];
             match z.phase(k) {
@@ -216,6 +226,9 @@ impl Backward {
                             if identity {
                                 below[lane] += a;
                                 self.sums[lane].add_error(rounding * a * z.magnitude(k));
+                            } else {
+                                // Zero, but NaN for an adjoint that overflowed: its sign says nothing then.
+                                self.sums[lane].add_error(0.0 * a);
                             }
                         } else {
                             let mu = a * chord;
@@ -252,12 +265,11 @@ impl Backward {
         let dims = known.network.input().shape.dims();
         let extent = std::mem::replace(&mut self.extents[0], Extent::Nowhere);
         let mut minima = [f64::NEG_INFINITY; LANES];
-        let mut q = vec![0.0; self.adjoints[0].len()];
         for lane in 0..lanes {
-            extent.positions(dims).for_each(|k| q[k] = self.adjoints[0][k][lane]);
+            let q = extent.positions(dims).map(|k| (k, self.adjoints[0][k][lane]));
             let sum = &mut self.sums[lane];
-            sum.add(known.region.minimum(&q));
-            let bound = sum.down(self.added + 1);
+            sum.add(known.region.minimum_of(q));
+            let bound = sum.down(self.added + 1, self.charges + self.seeded);
             // An overflow to NaN or infinity says nothing.
             minima[lane] = if bound.is_finite() { bound } else { f64::NEG_INFINITY };
         }

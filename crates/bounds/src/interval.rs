@@ -14,12 +14,13 @@ pub(crate) fn affine(layer: &Affine, outputs: usize, x: &Bounds) -> (Bounds, Vec
     for k in 0..outputs {
         let bias = layer.bias(k);
         let (mut lower, mut upper, mut size) = (Watched::new(bias), Watched::new(bias), bias.abs());
-        layer.row(k, |i, w| {
-            let (a, b) = (w * x.lower[i], w * x.upper[i]);
-            let (at_least, at_most) = if w >= 0.0 { (x.lower[i], x.upper[i]) } else { (x.upper[i], x.lower[i]) };
-            lower.add_product(w, at_least);
-            upper.add_product(w, at_most);
-            size += a.abs().max(b.abs());
+        layer.row(k, |first, weights| {
+            for ((&w, &l), &u) in weights.iter().zip(&x.lower[first..]).zip(&x.upper[first..]) {
+                let (at_least, at_most) = if w >= 0.0 { (l, u) } else { (u, l) };
+                lower.add_product(w, at_least);
+                upper.add_product(w, at_most);
+                size += (w * l).abs().max((w * u).abs());
+            }
         });
         let size = size * (1.0 + gamma(terms)) + terms as f64 * f64::MIN_POSITIVE;
         let slack = layer.slack(k);

@@ -22,6 +22,7 @@ pub struct Propagation<'a> {
     region: &'a InputRegion,
     layers: Vec<Option<Affine>>,
     sizes: Vec<Vec<f64>>,
+    largest: Vec<f64>,
     bounds: Vec<Bounds>,
     backward: Backward,
 }
@@ -32,11 +33,13 @@ impl<'a> Propagation<'a> {
         let network = &lowered.network;
         let layers: Vec<Option<Affine>> = network.nodes().iter().map(|n| Affine::new(network, n)).collect();
         let backward = Backward::new(network, &layers);
-        let mut this = Self { lowered, region, layers, sizes: Vec::new(), bounds: Vec::new(), backward };
+        let mut this =
+            Self { lowered, region, layers, sizes: Vec::new(), largest: Vec::new(), bounds: Vec::new(), backward };
         let feeds_relu = feeds_relu(network);
         for k in 0..network.nodes().len() {
             let id = NodeId(k);
             let (bounds, sizes) = this.interval(id);
+            this.largest.push(bounds.largest());
             this.bounds.push(bounds);
             this.sizes.push(sizes);
             if tier >= Tier::Linear && feeds_relu[k] && !this.interval_is_exact(id) {
@@ -75,6 +78,7 @@ impl<'a> Propagation<'a> {
             for i in 0..bounds.len() {
                 bounds.intersect(i, self.bounds[k].lower[i], self.bounds[k].upper[i]);
             }
+            self.largest[k] = bounds.largest();
             self.bounds[k] = bounds;
             self.sizes[k] = sizes;
         }
@@ -87,6 +91,7 @@ impl<'a> Propagation<'a> {
             layers: &self.layers,
             bounds: &self.bounds,
             sizes: &self.sizes,
+            largest: &self.largest,
             region: self.region,
         };
         let mut minima = Vec::with_capacity(forms.len());

@@ -26,10 +26,12 @@ impl Sum {
         self.error += error;
     }
 
-    /// A number below the exact sum of `n` terms, each of which was itself rounded at most eight times.
-    pub(crate) fn down(&self, n: usize) -> f64 {
-        let error = (self.error + gamma(n + 8) * self.size) * (1.0 + 1e-9) + (n + 8) as f64 * f64::MIN_POSITIVE;
-        (self.value - error).next_down()
+    /// A number below the exact sum of `n` terms, each of which was itself rounded at most eight times, with at most
+    /// `errors` errors. Both `size` and `error` are rounded sums themselves.
+    pub(crate) fn down(&self, n: usize, errors: usize) -> f64 {
+        let up = |sum: f64, n: usize| sum * (1.0 + 2.0 * gamma(n));
+        let error = up(self.error, errors) + gamma(n + 8) * up(self.size, n + 8);
+        (self.value - (error * (1.0 + 1e-9) + (n + 8) as f64 * f64::MIN_POSITIVE)).next_down()
     }
 }
 

@@ -48,6 +48,11 @@ impl Bounds {
         self.lower[k].abs().max(self.upper[k].abs())
     }
 
+    /// The largest magnitude of any element.
+    pub(crate) fn largest(&self) -> f64 {
+        (0..self.len()).fold(0.0, |m, k| self.magnitude(k).max(m))
+    }
+
     /// Keeps the tighter of two sound bounds on each side.
     pub fn intersect(&mut self, k: usize, lower: f64, upper: f64) {
         self.lower[k] = self.lower[k].max(lower);
