@@ -65,7 +65,7 @@ impl Constant {
     pub(crate) fn tensor(&self) -> Result<Tensor, Problem> {
         match &self.numbers {
             Numbers::Float(data) => Ok(Tensor::new(&self.dims, data.clone())?),
-            Numbers::Int(_) => Err(Problem::ElementType("int64".into())),
+            Numbers::Int(_) => Err(Problem::Other("integers where floats are expected".into())),
         }
     }
 
@@ -142,7 +142,7 @@ fn exactly<T: Clone>(len: usize, values: &[T]) -> Result<Vec<T>, Problem> {
     if values.len() == len {
         Ok(values.to_vec())
     } else {
-        Err(Problem::Length { expected: len, found: values.len() as u64 })
+        Err(Problem::Length { expected: len, found: values.len() as u64, unit: "elements" })
     }
 }
 
@@ -150,7 +150,7 @@ fn exactly<T: Clone>(len: usize, values: &[T]) -> Result<Vec<T>, Problem> {
 fn from_raw(raw: &[u8], data_type: DataType, len: usize) -> Result<Numbers, Problem> {
     let expected = len * width(data_type)?;
     if raw.len() != expected {
-        return Err(Problem::Length { expected, found: raw.len() as u64 });
+        return Err(Problem::Length { expected, found: raw.len() as u64, unit: "bytes" });
     }
     fn numbers<const N: usize, T>(raw: &[u8], read: fn([u8; N]) -> T) -> Vec<T> {
         raw.as_chunks().0.iter().map(|&chunk| read(chunk)).collect()
@@ -186,14 +186,14 @@ fn external(proto: &TensorProto, expected: usize, origin: &Origin) -> Result<Vec
     let location = location.ok_or_else(|| fail("no location".into()))?;
     let path = inside(folder, location).map_err(fail)?;
     if length.is_some_and(|length| length != expected as u64) {
-        return Err(Problem::Length { expected, found: length.unwrap_or(0) });
+        return Err(Problem::Length { expected, found: length.unwrap_or(0), unit: "bytes" });
     }
     let io = |e: std::io::Error| fail(format!("{location}: {e}"));
     let mut file = File::open(&path).map_err(io)?;
     // The file bounds the allocation, whatever the model claims.
     let available = file.metadata().map_err(io)?.len().saturating_sub(offset);
     if available < expected as u64 || (length.is_none() && available != expected as u64) {
-        return Err(Problem::Length { expected, found: available });
+        return Err(Problem::Length { expected, found: available, unit: "bytes" });
     }
     let mut bytes = vec![0; expected];
     file.seek(SeekFrom::Start(offset)).map_err(io)?;

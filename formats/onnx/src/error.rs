@@ -130,12 +130,14 @@ pub enum Problem {
     #[error("its type {0} is not supported")]
     ElementType(String),
     /// Data that do not fill the shape.
-    #[error("its shape needs {expected} bytes or elements, found {found}")]
+    #[error("its shape needs {expected} {unit}, found {found}")]
     Length {
         /// By the shape.
         expected: usize,
         /// In the file.
         found: u64,
+        /// `bytes` or `elements`.
+        unit: &'static str,
     },
     /// External data that are not where they may be.
     #[error("external data: {0}")]

@@ -6,9 +6,9 @@ use crate::constant::{Constant, Numbers, Origin};
 use crate::graph::{Graph, node_error, node_name, opset};
 use crate::schema::ModelProto;
 use crate::{Error, Problem, file, operators, wire};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use unmoved_ir::{Builder, Gather, IrError, Network, NodeId, Op, Scale, Shift};
+use unmoved_ir::{Builder, Gather, IrError, Network, NodeId, Op, Scale, Shift, Tensor};
 
 /// A tensor of the file.
 #[derive(Debug, Clone)]
@@ -80,7 +80,11 @@ pub fn unsupported(path: &Path) -> Result<Vec<Unsupported>, Error> {
 pub(crate) fn network(model: &ModelProto, origin: &Origin) -> Result<Network, Error> {
     let graph = Graph::new(model)?;
     let mut builder = Builder::new();
+    let mut keys = HashSet::new();
     for entry in &model.metadata_props {
+        if !keys.insert(entry.key()) {
+            return Err(Error::model(format!("the metadata key \"{}\" is given twice", entry.key())));
+        }
         builder.metadata(entry.key(), entry.value());
     }
     let id = builder.input(graph.input.name, without_batch(&graph.input.dims), graph.input.dtype)?;
@@ -168,6 +172,11 @@ impl Call<'_> {
 
     pub(crate) fn optional_constant(&self, index: usize, name: &'static str) -> Result<Option<Constant>, Problem> {
         self.optional(index).map(|_| self.constant(index, name)).transpose()
+    }
+
+    /// Weights: a constant of finite floats.
+    pub(crate) fn weights(&self, index: usize, name: &'static str) -> Result<Tensor, Problem> {
+        self.constant(index, name)?.tensor().map_err(|problem| Problem::input(index, name, problem.to_string()))
     }
 
     /// A constant list of integers, or a single one.

@@ -34,7 +34,10 @@ mod schema;
 #[cfg(feature = "tract")]
 mod tract;
 #[cfg(feature = "tract")]
-pub use tract::compare_with_tract;
+pub use tract::{CompareError, compare_with_tract};
+
+#[cfg(test)]
+mod tests;
 
 pub use error::{Error, Problem};
 pub use export::Exported;

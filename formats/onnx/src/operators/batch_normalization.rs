@@ -5,7 +5,6 @@
 //! a float in general, so both come with bounds; `rounding.rs` has the proof.
 
 use crate::Problem;
-use crate::constant::Constant;
 use crate::import::{Call, Value};
 use crate::rounding::{self, Rounded};
 use unmoved_ir::Scale;
@@ -26,11 +25,11 @@ pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
         return Err(Problem::Shape(format!("reads shape {:?}; expected [1, channels, ...]", x.dims)));
     };
     let numbers = |index, name| -> Result<Vec<f64>, Problem> {
-        let constant: Constant = call.constant(index, name)?;
-        if constant.dims != [channels] {
-            return Err(Problem::input(index, name, format!("has shape {:?}; expected [{channels}]", constant.dims)));
+        let tensor = call.weights(index, name)?;
+        if tensor.shape().dims() != [channels] {
+            return Err(Problem::input(index, name, format!("has shape {}; expected [{channels}]", tensor.shape())));
         }
-        Ok(constant.tensor()?.to_f64())
+        Ok(tensor.to_f64())
     };
     let (gamma, beta) = (numbers(1, "scale")?, numbers(2, "B")?);
     let (mean, variance) = (numbers(3, "mean")?, numbers(4, "var")?);

@@ -8,14 +8,14 @@ use unmoved_ir::{Conv2d, Op};
 pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
     call.at_most(3)?;
     let x = call.computed(0, "X")?;
-    let weight = call.constant(1, "W")?.tensor()?;
+    let weight = call.weights(1, "W")?;
     let image = call.image(&x)?;
     let &[outputs, _, height, width] = weight.shape().dims() else {
         let reason = format!("has shape {}; expected [outputs channels height width]", weight.shape());
         return Err(Problem::input(1, "W", reason));
     };
-    let bias = match call.optional_constant(2, "B")? {
-        Some(bias) => bias.tensor()?,
+    let bias = match call.optional(2) {
+        Some(_) => call.weights(2, "B")?,
         None => matrix::zeros(&[outputs], weight.dtype())?,
     };
     let expected = window::Expected {

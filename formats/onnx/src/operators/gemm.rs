@@ -14,7 +14,7 @@ pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
     let (alpha, beta) = (call.attributes.float("alpha", 1.0)?, call.attributes.float("beta", 1.0)?);
     let (trans_a, trans_b) = (call.attributes.flag("transA", false)?, call.attributes.flag("transB", false)?);
     let a = call.computed(0, "A")?;
-    let b = call.constant(1, "B")?.tensor()?;
+    let b = call.weights(1, "B")?;
     let weight = match b.shape().rank() {
         2 if trans_b => b,
         2 => matrix::transposed(&b)?,

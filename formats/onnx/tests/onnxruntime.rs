@@ -1,0 +1,79 @@
+//! Every operator and attribute variation against onnxruntime, in both directions.
+//!
+//! `UNMOVED_PYTHON` names an interpreter that has the packages `onnx`, `onnxruntime` and `numpy`.
+
+use std::path::Path;
+use std::process::Command;
+use unmoved_ir::{DType, Network};
+
+fn python(verb: &str, folder: &Path) {
+    let interpreter = std::env::var("UNMOVED_PYTHON").expect("UNMOVED_PYTHON names the interpreter");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/models.py");
+    let output = Command::new(interpreter).arg(script).arg(verb).arg(folder).output().unwrap();
+    println!("{}", String::from_utf8_lossy(&output.stdout));
+    assert!(output.status.success(), "{verb}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Numbers of a file, in the type of the network's input.
+fn numbers(path: &Path, dtype: DType) -> Vec<f64> {
+    let bytes = std::fs::read(path).unwrap();
+    match dtype {
+        DType::F32 => bytes.as_chunks().0.iter().map(|&b| f64::from(f32::from_le_bytes(b))).collect(),
+        DType::F64 => bytes.as_chunks().0.iter().map(|&b| f64::from_le_bytes(b)).collect(),
+    }
+}
+
+fn forward(network: &Network, input: &[f64]) -> Vec<f64> {
+    match network.input_dtype() {
+        DType::F32 => {
+            let input: Vec<f32> = input.iter().map(|&v| v as f32).collect();
+            network.forward(&input).unwrap().into_iter().map(f64::from).collect()
+        }
+        DType::F64 => network.forward(input).unwrap(),
+    }
+}
+
+/// The largest difference over all inputs, relative to the largest output.
+fn difference(path: &Path) -> Result<f64, String> {
+    let network = unmoved_onnx::read(path).map_err(|e| e.to_string())?;
+    let inputs = numbers(&path.with_extension("input"), network.input_dtype());
+    let outputs = numbers(&path.with_extension("output"), network.input_dtype());
+    let range = outputs.iter().fold(1e-30, |range: f64, v| range.max(v.abs()));
+    let mut largest = 0.0f64;
+    let mut expected = outputs.chunks_exact(network.output_len());
+    if outputs.len() != 3 * network.output_len() {
+        return Err(format!("{} outputs instead of {}", 3 * network.output_len(), outputs.len()));
+    }
+    for input in inputs.chunks_exact(network.input().shape.len()) {
+        let got = forward(&network, input);
+        for (got, want) in got.iter().zip(expected.next().ok_or("fewer outputs than inputs")?) {
+            largest = largest.max((got - want).abs() / range);
+        }
+    }
+    Ok(largest)
+}
+
+#[test]
+#[ignore = "needs onnxruntime"]
+fn agrees_with_onnxruntime() {
+    let folder = tempfile::tempdir().unwrap();
+    python("make", folder.path());
+    let mut paths: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().path()).collect();
+    paths.retain(|p| p.extension().is_some_and(|e| e == "onnx"));
+    paths.sort();
+    assert!(paths.len() > 300, "only {} models", paths.len());
+    let mut failures = Vec::new();
+    for path in &paths {
+        let name = path.file_stem().unwrap().display();
+        match difference(path) {
+            Ok(difference) if difference <= 1e-5 => {
+                let network = unmoved_onnx::read(path).unwrap();
+                unmoved_onnx::write(&network, &path.with_extension("written.onnx")).unwrap();
+            }
+            Ok(difference) => failures.push(format!("{name}: differs by {difference:e}")),
+            Err(error) => failures.push(format!("{name}: {error}")),
+        }
+    }
+    assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), paths.len(), failures.join("\n"));
+    python("check", folder.path());
+}

@@ -1,0 +1,312 @@
+"""Models of every operator and attribute variation, with what onnxruntime computes for them.
+
+    models.py make DIR    writes NAME.onnx, NAME.input, NAME.output (little-endian, three inputs one after the other)
+    models.py check DIR   runs NAME.written.onnx, which Rust wrote meanwhile, and compares it with NAME.output
+"""
+
+import pathlib
+import sys
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+CASES = {}
+INPUTS = 3
+
+
+def case(name, shape, nodes, tensors=None, opset=13, dtype=np.float32, open_batch=False):
+    """`nodes` is a list of (operator, inputs, outputs, attributes); the graph reads "x" and gives "y"."""
+    assert name not in CASES, name
+    CASES[name] = (shape, nodes, tensors or {}, opset, dtype, open_batch)
+
+
+def build(shape, nodes, tensors, opset, dtype, open_batch):
+    kind = TensorProto.FLOAT if dtype == np.float32 else TensorProto.DOUBLE
+    declared = ["batch", *shape[1:]] if open_batch else shape
+    graph = helper.make_graph(
+        [helper.make_node(op, i, o, name=f"node{k}", **a) for k, (op, i, o, a) in enumerate(nodes)],
+        "graph",
+        [helper.make_tensor_value_info("x", kind, declared)],
+        [helper.make_tensor_value_info("y", kind, None)],
+        [numpy_helper.from_array(np.asarray(v), n) for n, v in tensors.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8 if opset < 20 else 10)
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+def f32(*shape, seed=1):
+    return rng(seed).normal(size=shape).astype(np.float32)
+
+
+def i64(*values):
+    return np.array(values, dtype=np.int64)
+
+
+def gemm():
+    for opset in (9, 11, 13, 17, 21):
+        case(f"gemm_{opset}", [1, 5], [("Gemm", ["x", "b", "c"], ["y"], {})], {"b": f32(5, 3), "c": f32(3)}, opset)
+    for alpha, beta in ((1.0, 1.0), (0.3, 1.0), (1.0, 0.7), (2.0, 0.0), (-1.7, 0.1)):
+        for trans in (0, 1):
+            b = f32(3, 5) if trans else f32(5, 3)
+            case(f"gemm_{alpha}_{beta}_{trans}", [1, 5],
+                 [("Gemm", ["x", "b", "c"], ["y"], {"alpha": alpha, "beta": beta, "transB": trans})],
+                 {"b": b, "c": f32(1, 3)})
+    case("gemm_trans_a", [5, 1], [("Gemm", ["x", "b"], ["y"], {"transA": 1})], {"b": f32(5, 3)})
+    case("gemm_scalar_bias", [1, 5], [("Gemm", ["x", "b", "c"], ["y"], {})], {"b": f32(5, 3), "c": np.float32(0.5)})
+    case("gemm_one_bias", [1, 5], [("Gemm", ["x", "b", "c"], ["y"], {"beta": 3.0})], {"b": f32(5, 3), "c": f32(1, 1)})
+    case("gemm_no_bias_alpha", [1, 5], [("Gemm", ["x", "b"], ["y"], {"alpha": 0.1, "beta": 0.5})], {"b": f32(5, 3)})
+    case("gemm_double", [1, 5], [("Gemm", ["x", "b", "c"], ["y"], {"alpha": 0.1, "beta": 0.3})],
+         {"b": f32(5, 3).astype(np.float64) / 3, "c": f32(3).astype(np.float64) / 3}, dtype=np.float64)
+    case("gemm_open_batch", [1, 5], [("Gemm", ["x", "b", "c"], ["y"], {})], {"b": f32(5, 3), "c": f32(3)}, open_batch=True)
+
+
+def matmul():
+    for name, x, w in (
+        ("row", [1, 4], [4, 3]), ("vector", [4], [4, 3]), ("deep", [1, 1, 1, 4], [4, 3]), ("to_vector", [1, 4], [4]),
+        ("vectors", [4], [4]), ("batched_weight", [1, 4], [1, 1, 4, 3]), ("both_batched", [1, 1, 4], [1, 4, 3]),
+        ("outer", [1, 1], [1, 3]), ("one", [1], [1, 1]),
+    ):
+        case(f"matmul_right_{name}", x, [("MatMul", ["x", "w"], ["y"], {})], {"w": f32(*w)})
+    for name, x, w in (
+        ("column", [4, 1], [3, 4]), ("vector", [4], [3, 4]), ("batched", [1, 4, 1], [3, 4]), ("from_vector", [4, 1], [4]),
+        ("deep_weight", [4, 1], [1, 1, 3, 4]),
+    ):
+        case(f"matmul_left_{name}", x, [("MatMul", ["w", "x"], ["y"], {})], {"w": f32(*w)})
+    case("matmul_add", [1, 4], [("MatMul", ["x", "w"], ["h"], {}), ("Add", ["b", "h"], ["y"], {})],
+         {"w": f32(4, 3), "b": f32(3)})
+    case("matmul_double", [1, 4], [("MatMul", ["x", "w"], ["y"], {})], {"w": f32(4, 3) / np.float64(3)}, dtype=np.float64)
+    case("mlp", [1, 1, 1, 4],
+         [("Sub", ["x", "m"], ["a"], {}), ("Flatten", ["a"], ["b"], {}), ("MatMul", ["b", "w"], ["c"], {}),
+          ("Add", ["c", "d"], ["e"], {}), ("Relu", ["e"], ["f"], {}), ("MatMul", ["f", "v"], ["y"], {})],
+         {"m": f32(1, 1, 1, 4), "w": f32(4, 6), "d": f32(6), "v": f32(6, 2)}, 8)
+
+
+def elementwise():
+    constants = {"scalar": [], "one": [1], "channel": [3, 1, 1], "batch_channel": [1, 3, 1, 1], "column": [2], "row": [4, 1],
+                 "plane": [4, 2], "all": [3, 4, 2], "batch_all": [1, 3, 4, 2], "mixed": [3, 1, 2]}
+    for op in ("Add", "Sub", "Mul", "Div"):
+        for name, shape in constants.items():
+            c = f32(*shape) + np.float32(3)
+            case(f"{op}_{name}", [1, 3, 4, 2], [(op, ["x", "c"], ["y"], {})], {"c": c}, 7 if name == "one" else 14)
+            if op != "Div":
+                case(f"{op}_{name}_left", [1, 3, 4, 2], [(op, ["c", "x"], ["y"], {})], {"c": c})
+        case(f"{op}_vector", [1, 6], [(op, ["x", "c"], ["y"], {})], {"c": f32(6) + np.float32(4)})
+        case(f"{op}_no_batch", [6], [(op, ["x", "c"], ["y"], {})], {"c": f32(6) + np.float32(4)})
+        case(f"{op}_grows", [1, 3], [(op, ["x", "c"], ["y"], {})], {"c": f32(4, 1) + np.float32(4)})
+        case(f"{op}_grows_rank", [3], [(op, ["x", "c"], ["y"], {})], {"c": f32(1, 2, 2, 3) + np.float32(4)})
+        case(f"{op}_double", [1, 6], [(op, ["x", "c"], ["y"], {})], {"c": (f32(6) + 4) / np.float64(3)}, dtype=np.float64)
+        case(f"{op}_after_gemm", [1, 4], [("Gemm", ["x", "w", "b"], ["h"], {}), (op, ["h", "c"], ["y"], {})],
+             {"w": f32(4, 6), "b": f32(6), "c": f32(6) + np.float32(4)})
+        case(f"{op}_after_conv", [1, 2, 5, 5], [("Conv", ["x", "w"], ["h"], {}), (op, ["h", "c"], ["y"], {})],
+             {"w": f32(3, 2, 2, 2), "c": f32(3, 1, 1) + np.float32(4)})
+        case(f"{op}_plane_after_conv", [1, 2, 3, 3], [("Conv", ["x", "w"], ["h"], {}), (op, ["h", "c"], ["y"], {})],
+             {"w": f32(3, 2, 2, 2), "c": f32(2, 2) + np.float32(4)})
+    for op in ("Add", "Sub"):
+        two = [("Relu", ["x"], ["a"], {}), (op, ["a", "x"], ["y"], {})]
+        case(f"{op}_two", [1, 3, 4, 2], two)
+        case(f"{op}_two_vector", [1, 6], two)
+        case(f"{op}_twice_the_same", [1, 6], [(op, ["x", "x"], ["y"], {})])
+        case(f"{op}_two_broadcast", [1, 3, 4, 1],
+             [("Transpose", ["x"], ["t"], {"perm": [0, 1, 3, 2]}), (op, ["x", "t"], ["y"], {})])
+        case(f"{op}_two_ranks", [1, 6], [("Reshape", ["x", "s"], ["r"], {}), (op, ["x", "r"], ["y"], {})], {"s": i64(6)})
+        case(f"{op}_shared", [1, 6],
+             [("Gemm", ["x", "w"], ["a"], {}), (op, ["x", "a"], ["b"], {}), ("Add", ["a", "b"], ["y"], {})], {"w": f32(6, 6)})
+    case("neg", [1, 3, 4, 2], [("Neg", ["x"], ["y"], {})])
+    case("chain", [1, 3, 4, 2],
+         [("Sub", ["x", "m"], ["a"], {}), ("Div", ["a", "s"], ["b"], {}), ("Conv", ["b", "w"], ["c"], {}),
+          ("Mul", ["c", "g"], ["d"], {}), ("Add", ["d", "t"], ["y"], {})],
+         {"m": np.float32([[[0.1]], [[0.2]], [[0.3]]]), "s": np.float32(0.3), "w": f32(5, 3, 2, 2), "g": f32(1, 5, 1, 1),
+          "t": f32(5, 1, 1)})
+    case("constants", [1, 4],
+         [("Mul", ["c", "d"], ["e"], {}), ("Transpose", ["e"], ["f"], {}), ("Identity", ["f"], ["g"], {}),
+          ("Gemm", ["x", "g"], ["y"], {})], {"c": f32(3, 4), "d": np.float32([0.5])})
+
+
+def conv():
+    for opset in (9, 11, 17, 21):
+        case(f"conv_{opset}", [1, 2, 5, 6], [("Conv", ["x", "w", "b"], ["y"], {"kernel_shape": [3, 2]})],
+             {"w": f32(4, 2, 3, 2), "b": f32(4)}, opset)
+    variations = {
+        "strides": {"strides": [2, 3]}, "pads": {"pads": [1, 2, 0, 3]}, "dilations": {"dilations": [2, 3], "pads": [2, 2, 2, 2]},
+        "all": {"strides": [2, 1], "pads": [0, 1, 3, 2], "dilations": [1, 2]}, "valid": {"auto_pad": "VALID"},
+    }
+    for kind in ("SAME_UPPER", "SAME_LOWER"):
+        for strides in ([1, 1], [2, 2], [3, 2]):
+            variations[f"{kind}_{strides[0]}_{strides[1]}"] = {"auto_pad": kind, "strides": strides}
+    for name, attributes in variations.items():
+        case(f"conv_{name}", [1, 2, 7, 8], [("Conv", ["x", "w", "b"], ["y"], attributes)],
+             {"w": f32(4, 2, 3, 2), "b": f32(4)})
+    case("conv_wide_strides", [1, 1, 5, 5], [("Conv", ["x", "w"], ["y"], {"strides": [4, 4], "auto_pad": "SAME_UPPER"})],
+         {"w": f32(1, 1, 1, 2)})
+    case("conv_groups", [1, 4, 5, 5], [("Conv", ["x", "w", "b"], ["y"], {"group": 2})], {"w": f32(6, 2, 3, 3), "b": f32(6)})
+    case("conv_depthwise", [1, 4, 5, 5], [("Conv", ["x", "w"], ["y"], {"group": 4})], {"w": f32(8, 1, 3, 3)})
+    case("conv_double", [1, 2, 5, 5], [("Conv", ["x", "w"], ["y"], {})], {"w": f32(3, 2, 3, 3) / np.float64(3)},
+         dtype=np.float64)
+    case("conv_open_batch", [1, 2, 5, 5], [("Conv", ["x", "w"], ["y"], {})], {"w": f32(3, 2, 3, 3)}, open_batch=True)
+
+
+def normalization():
+    def numbers(n):
+        return {"g": f32(n, seed=3), "b": f32(n, seed=4), "m": f32(n, seed=5), "v": np.abs(f32(n, seed=6)) + np.float32(0.1)}
+
+    inputs = ["x", "g", "b", "m", "v"]
+    for opset in (7, 9, 14, 15, 21):
+        case(f"batch_norm_{opset}", [1, 3, 4, 5], [("BatchNormalization", inputs, ["y"], {})], numbers(3), opset)
+    case("batch_norm_epsilon", [1, 3, 4, 5], [("BatchNormalization", inputs, ["y"], {"epsilon": 0.25, "momentum": 0.5})], numbers(3))
+    case("batch_norm_vector", [1, 6], [("BatchNormalization", inputs, ["y"], {})], numbers(6))
+    case("batch_norm_sequence", [1, 3, 4], [("BatchNormalization", inputs, ["y"], {})], numbers(3))
+    case("batch_norm_double", [1, 3, 4, 5], [("BatchNormalization", inputs, ["y"], {})],
+         {k: v / np.float64(3) for k, v in numbers(3).items()}, 15, np.float64)
+    after = ["h", *inputs[1:]]
+    case("batch_norm_after_conv", [1, 2, 5, 5], [("Conv", ["x", "w", "c"], ["h"], {}), ("BatchNormalization", after, ["y"], {})],
+         {"w": f32(3, 2, 3, 3), "c": f32(3), **numbers(3)})
+    case("batch_norm_after_gemm", [1, 5], [("Gemm", ["x", "w", "c"], ["h"], {}), ("BatchNormalization", after, ["y"], {})],
+         {"w": f32(5, 6), "c": f32(6), **numbers(6)})
+    case("batch_norm_shared", [1, 2, 5, 5],
+         [("Conv", ["x", "w"], ["h"], {}), ("BatchNormalization", after, ["n"], {}), ("Add", ["n", "h"], ["y"], {})],
+         {"w": f32(3, 2, 3, 3), **numbers(3)})
+
+
+def pooling():
+    variations = {
+        "plain": {}, "strides": {"strides": [2, 2]}, "pads": {"pads": [1, 1, 1, 1]}, "uneven_pads": {"pads": [0, 1, 2, 0], "strides": [2, 3]},
+        "valid": {"auto_pad": "VALID", "strides": [2, 3]}, "same_upper": {"auto_pad": "SAME_UPPER", "strides": [2, 2]},
+        "same_lower": {"auto_pad": "SAME_LOWER", "strides": [2, 2]},
+    }
+    for name, attributes in variations.items():
+        for size in ([7, 8], [6, 9]):
+            for op, opset in (("MaxPool", 8), ("MaxPool", 12), ("AveragePool", 9), ("AveragePool", 19)):
+                case(f"{op}_{opset}_{name}_{size[0]}", [1, 2, *size],
+                     [(op, ["x"], ["y"], {"kernel_shape": [3, 3], **attributes})], opset=opset)
+            case(f"AveragePool_counting_{name}_{size[0]}", [1, 2, *size],
+                 [("AveragePool", ["x"], ["y"], {"kernel_shape": [3, 2], "count_include_pad": 1, **attributes})])
+    ceil = {"plain": {}, "pads": {"pads": [1, 1, 1, 1]}, "uneven": {"pads": [0, 1, 0, 0]}, "dilated": {"dilations": [2, 2]}}
+    for name, attributes in ceil.items():
+        for stride in (1, 2, 3, 4):
+            for size in (6, 7, 8, 9, 10):
+                case(f"maxpool_ceil_{name}_{stride}_{size}", [1, 2, size, 7],
+                     [("MaxPool", ["x"], ["y"], {"kernel_shape": [3, 3], "strides": [stride, stride], "ceil_mode": 1, **attributes})], opset=22 if name == "plain" else 12)
+    case("maxpool_dilations", [1, 2, 9, 9], [("MaxPool", ["x"], ["y"], {"kernel_shape": [3, 2], "dilations": [2, 3], "pads": [1, 1, 1, 1]})])
+    case("maxpool_storage_order", [1, 2, 9, 9], [("MaxPool", ["x"], ["y"], {"kernel_shape": [3, 2], "storage_order": 1})])
+    case("maxpool_unused_indices", [1, 2, 9, 9], [("MaxPool", ["x"], ["y", "i"], {"kernel_shape": [3, 2]})])
+    case("average_ceil_without_effect", [1, 2, 7, 7], [("AveragePool", ["x"], ["y"], {"kernel_shape": [3, 3], "strides": [2, 2], "ceil_mode": 1})])
+    case("average_double", [1, 2, 7, 7], [("AveragePool", ["x"], ["y"], {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]})], dtype=np.float64, opset=11)
+    case("global_average", [1, 3, 5, 7], [("GlobalAveragePool", ["x"], ["y"], {})])
+
+
+def shapes():
+    for opset, axis in ((9, 1), (9, 0), (9, 2), (9, 4), (11, -1), (13, -4), (21, 3)):
+        case(f"flatten_{opset}_{axis}", [1, 3, 4, 2], [("Flatten", ["x"], ["y"], {"axis": axis})], opset=opset)
+    case("flatten_no_batch", [6], [("Flatten", ["x"], ["y"], {})])
+    for k, shape in enumerate(([1, 24], [-1], [0, -1], [2, 3, 4], [0, 0, 8], [1, 1, -1, 1], [24, 1])):
+        case(f"reshape_{k}", [1, 3, 4, 2], [("Reshape", ["x", "s"], ["y"], {})], {"s": i64(*shape)}, 9 if k % 2 else 14)
+    case("reshape_allowzero", [1, 3, 4, 2], [("Reshape", ["x", "s"], ["y"], {"allowzero": 1})], {"s": i64(1, 24)}, 14)
+    case("reshape_scalar", [1, 1], [("Reshape", ["x", "s"], ["r"], {}), ("Mul", ["r", "c"], ["y"], {})], {"s": i64(), "c": f32(3)})
+    for perm in ([0, 2, 3, 1], [0, 3, 1, 2], [3, 2, 1, 0], [1, 0, 2, 3], [0, 1, 2, 3]):
+        case("transpose_" + "".join(map(str, perm)), [1, 3, 4, 2], [("Transpose", ["x"], ["y"], {"perm": perm})])
+    case("transpose_default", [1, 3, 4, 2], [("Transpose", ["x"], ["y"], {})], opset=21)
+    case("transpose_flatten_gemm", [1, 3, 4, 2],
+         [("Transpose", ["x"], ["t"], {"perm": [0, 2, 3, 1]}), ("Reshape", ["t", "s"], ["f"], {}), ("Gemm", ["f", "w"], ["y"], {})],
+         {"s": i64(-1, 24), "w": f32(24, 3)})
+    case("nhwc", [1, 6, 5, 2],
+         [("Transpose", ["x"], ["t"], {"perm": [0, 3, 1, 2]}), ("Conv", ["t", "w"], ["c"], {}), ("Relu", ["c"], ["r"], {}),
+          ("Transpose", ["r"], ["u"], {"perm": [0, 2, 3, 1]}), ("Flatten", ["u"], ["y"], {})], {"w": f32(3, 2, 2, 2)}, open_batch=True)
+    for name, pads in (("grow", [0, 0, 1, 2, 0, 1, 0, 3]), ("shrink", [0, 0, -1, 0, 0, 0, 0, -1])):
+        case(f"pad_{name}_9", [1, 3, 4, 2], [("Pad", ["x"], ["y"], {"pads": pads})], opset=9)
+        case(f"pad_{name}_13", [1, 3, 4, 2], [("Pad", ["x", "p"], ["y"], {})], {"p": i64(*pads)})
+    case("pad_axes", [1, 3, 4, 2], [("Pad", ["x", "p", "v", "a"], ["y"], {})],
+         {"p": i64(1, 2, 0, 1), "v": np.float32(0), "a": i64(-1, 2)}, 18)
+    case("gather_list", [1, 6], [("Gather", ["x", "i"], ["y"], {"axis": 1})], {"i": i64(5, 0, -2, 0)})
+    case("gather_scalar", [1, 3, 4], [("Gather", ["x", "i"], ["y"], {"axis": 1})], {"i": np.int64(2)})
+    case("gather_matrix", [1, 3, 4], [("Gather", ["x", "i"], ["y"], {"axis": 2})], {"i": np.array([[0, 3], [1, 1]], dtype=np.int32)})
+    case("squeeze", [1, 3, 1, 4], [("Squeeze", ["x", "a"], ["y"], {})], {"a": i64(2)})
+    case("squeeze_all_11", [1, 3, 1, 4], [("Squeeze", ["x"], ["y"], {})], opset=11)
+    case("squeeze_axes_11", [1, 3, 1, 4], [("Squeeze", ["x"], ["y"], {"axes": [0, -2]})], opset=11)
+    case("unsqueeze", [1, 4], [("Unsqueeze", ["x", "a"], ["y"], {})], {"a": i64(0, -1)})
+    case("unsqueeze_11", [1, 4], [("Unsqueeze", ["x"], ["y"], {"axes": [1, 3]})], opset=11)
+
+
+def rest():
+    case("relu", [1, 3, 4, 2], [("Relu", ["x"], ["y"], {})], opset=9)
+    case("identity", [1, 4], [("Identity", ["x"], ["a"], {}), ("Relu", ["a"], ["y"], {})])
+    case("dropout_9", [1, 4], [("Dropout", ["x"], ["a"], {"ratio": 0.3}), ("Relu", ["a"], ["y"], {})], opset=9)
+    case("dropout_13", [1, 4], [("Dropout", ["x", "r", "t"], ["a", "mask"], {}), ("Relu", ["a"], ["y"], {})],
+         {"r": np.float32(0.3), "t": np.array(False)})
+    case("constant_nodes", [1, 4],
+         [("Constant", [], ["w"], {"value": numpy_helper.from_array(f32(4, 3))}), ("Constant", [], ["s"], {"value_float": 2.0}),
+          ("Constant", [], ["t"], {"value_floats": [1.0, 2.0, 3.0]}), ("Constant", [], ["r"], {"value_ints": [3, 1]}),
+          ("Gemm", ["x", "w"], ["a"], {}), ("Mul", ["a", "s"], ["b"], {}), ("Add", ["b", "t"], ["c"], {}), ("Reshape", ["c", "r"], ["y"], {})])
+    case("residual", [1, 2, 4, 4],
+         [("Conv", ["x", "w"], ["a"], {"pads": [1, 1, 1, 1]}), ("Relu", ["a"], ["b"], {}), ("Conv", ["b", "v"], ["c"], {"pads": [1, 1, 1, 1]}),
+          ("Add", ["c", "x"], ["d"], {}), ("Relu", ["d"], ["e"], {}), ("Flatten", ["e"], ["f"], {}), ("Gemm", ["f", "g"], ["y"], {})],
+         {"w": f32(2, 2, 3, 3), "v": f32(2, 2, 3, 3, seed=9), "g": f32(32, 5)})
+
+
+def run(model, values):
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return [session.run(None, {session.get_inputs()[0].name: v})[0] for v in values]
+
+
+def run_anywhere(model, values):
+    """onnxruntime has no convolution in double, and no pooling whose padding is as wide as the kernel."""
+    try:
+        return run(model, values)
+    except Exception:
+        session = ReferenceEvaluator(model)
+        return [session.run(None, {model.graph.input[0].name: v})[0] for v in values]
+
+
+def make(folder):
+    skipped = []
+    for name, spec in CASES.items():
+        shape, dtype = spec[0], spec[4]
+        model = build(*spec)
+        values = [rng(k).normal(size=shape).astype(dtype) for k in range(INPUTS)]
+        try:
+            results = run_anywhere(model, values)
+        except Exception as error:  # some types and old opsets have no kernel
+            skipped.append(f"{name}: {str(error).splitlines()[0][:150]}")
+            continue
+        onnx.save(model, folder / f"{name}.onnx")
+        (folder / f"{name}.input").write_bytes(b"".join(v.tobytes() for v in values))
+        (folder / f"{name}.output").write_bytes(b"".join(np.asarray(r).tobytes() for r in results))
+    print(f"{len(CASES) - len(skipped)} models, {len(skipped)} skipped")
+    print("\n".join(skipped))
+
+
+def check(folder):
+    failures = []
+    for name, spec in CASES.items():
+        path = folder / f"{name}.written.onnx"
+        if not path.exists():
+            continue
+        model = onnx.load(path)
+        onnx.checker.check_model(model, full_check=True)
+        dtype = spec[4]
+        shape = [d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim]
+        values = np.frombuffer((folder / f"{name}.input").read_bytes(), dtype).reshape(INPUTS, *shape)
+        expected = np.frombuffer((folder / f"{name}.output").read_bytes(), dtype).reshape(INPUTS, -1)
+        for value, want in zip(values, expected):
+            try:
+                got = run_anywhere(model, [value])[0].reshape(-1)
+            except Exception as error:
+                failures.append(f"{name}: {error}")
+                break
+            if got.shape != want.shape or np.abs(got - want).max() > 1e-5 * max(1e-30, np.abs(want).max()):
+                failures.append(f"{name}: {got[:5]} instead of {want[:5]}")
+                break
+    if failures:
+        sys.exit("\n".join(failures))
+
+
+for define in (gemm, matmul, elementwise, conv, normalization, pooling, shapes, rest):
+    define()
+{"make": make, "check": check}[sys.argv[1]](pathlib.Path(sys.argv[2]))
