@@ -13,6 +13,10 @@ pub(crate) struct Attributes<'a> {
 
 impl<'a> Attributes<'a> {
     pub(crate) fn new(node: &'a NodeProto) -> Result<Self, Problem> {
+        // No operator has a third as many; comparing each with each must not take long.
+        if node.attribute.len() > 64 {
+            return Err(Problem::Other(format!("{} attributes are too many", node.attribute.len())));
+        }
         for (k, attribute) in node.attribute.iter().enumerate() {
             if node.attribute[..k].iter().any(|a| a.name() == attribute.name()) {
                 return Err(Problem::Other(format!("attribute \"{}\" is given twice", attribute.name())));

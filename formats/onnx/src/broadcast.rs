@@ -1,13 +1,36 @@
 //! Index arithmetic over row-major shapes: broadcasting, permuting, padding.
 
 use crate::Problem;
-use unmoved_ir::Shape;
+use unmoved_ir::{MAX_ELEMENTS, Shape};
 
 /// Element `k` of the result is element `index[k]` of the operand, or zero; the result has shape `dims`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct IndexMap {
     pub(crate) index: Vec<Option<u32>>,
     pub(crate) dims: Vec<usize>,
+}
+
+/// No real tensor has more dimensions; every value carries its own list of them.
+pub(crate) const MAX_RANK: usize = 32;
+
+/// The number of elements of a shape, within the limits of the network; zero extents are allowed. The other extents
+/// alone must stay within the limits too, so that no product of some of them overflows.
+pub(crate) fn checked_len(dims: &[usize]) -> Result<usize, Problem> {
+    if dims.len() > MAX_RANK {
+        return Err(Problem::Shape(format!("{} dimensions are too many (the limit is {MAX_RANK})", dims.len())));
+    }
+    let within = |n: usize, d: usize| n.checked_mul(d).filter(|&n| n <= MAX_ELEMENTS);
+    match dims.iter().filter(|&&d| d > 0).try_fold(1, |n, &d| within(n, d)) {
+        Some(_) if dims.contains(&0) => Ok(0),
+        Some(len) => Ok(len),
+        None => Err(Problem::Shape(format!("shape {dims:?} is too large (the limit is {MAX_ELEMENTS} elements)"))),
+    }
+}
+
+/// The number of elements of a shape that is to be built: as above, and not empty.
+fn some_len(dims: &[usize]) -> Result<usize, Problem> {
+    checked_len(dims)?;
+    Ok(Shape::new(dims)?.len())
 }
 
 /// For each position of a shape the coordinates, row-major, without allocating for each.
@@ -37,7 +60,7 @@ fn strides(dims: &[usize]) -> Vec<usize> {
 
 /// Checks the result's size, then builds a map from the operand's offset at each position of the result.
 fn map(dims: Vec<usize>, mut offset: impl FnMut(&[usize]) -> Option<usize>) -> Result<IndexMap, Problem> {
-    let mut index = Vec::with_capacity(Shape::new(&dims)?.len());
+    let mut index = Vec::with_capacity(some_len(&dims)?);
     for_each_position(&dims, |position| index.push(offset(position).map(|i| i as u32)));
     Ok(IndexMap { index, dims })
 }
@@ -96,7 +119,7 @@ pub(crate) fn take(from: &[usize], axis: usize, chosen: &[usize], arranged: &[us
     let inner: usize = from[axis + 1..].iter().product();
     let outer: usize = from[..axis].iter().product();
     let dims: Vec<usize> = [&from[..axis], arranged, &from[axis + 1..]].concat();
-    let mut index = Vec::with_capacity(Shape::new(&dims)?.len());
+    let mut index = Vec::with_capacity(some_len(&dims)?);
     for o in 0..outer {
         for &c in chosen {
             let start = (o * from[axis] + c) * inner;
@@ -127,6 +150,16 @@ mod tests {
         assert!(broadcast_dims(&[2], &[3]).is_err());
         assert_eq!(indices(&expand(&[2, 1], &[2, 2, 3]).unwrap()), [0, 0, 0, 1, 1, 1, 0, 0, 0, 1, 1, 1]);
         assert_eq!(indices(&expand(&[], &[2]).unwrap()), [0, 0]);
+    }
+
+    #[test]
+    fn lengths_are_bounded() {
+        assert_eq!(checked_len(&[2, 3]), Ok(6));
+        assert_eq!(checked_len(&[]), Ok(1));
+        assert_eq!(checked_len(&[0, 1 << 20]), Ok(0));
+        assert!(checked_len(&[0, 1 << 40, 1 << 40]).is_err());
+        assert!(checked_len(&[1; 33]).is_err());
+        assert!(transpose(&[0, 2], &[1, 0]).is_err());
     }
 
     #[test]

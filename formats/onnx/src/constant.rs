@@ -1,13 +1,15 @@
 //! Constants of the file: initialisers, Constant nodes, and what is computed from them alone.
 
+use crate::broadcast::checked_len;
 use crate::schema::TensorProto;
 use crate::schema::tensor_proto::{DataLocation, DataType};
 use crate::{Error, Problem};
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
-use unmoved_ir::{Data, Shape, Tensor};
+use unmoved_ir::{Data, Tensor};
 
 /// A constant; `dims` is its ONNX shape and may be empty (a scalar) or hold zeros (no element).
 #[derive(Debug, Clone, PartialEq)]
@@ -28,12 +30,21 @@ pub(crate) enum Origin {
     /// From memory: external data are refused.
     NoFiles,
     /// From a file in this folder.
-    Folder(PathBuf),
+    Folder {
+        /// Where the file lies.
+        folder: PathBuf,
+        /// How many bytes of external data may still be read: many tensors may name the same ones.
+        remaining: Cell<u64>,
+    },
 }
+
+/// The most bytes of external data, all tensors together.
+const MAX_EXTERNAL: u64 = 1 << 33;
 
 impl Origin {
     pub(crate) fn beside(model: &Path) -> Self {
-        Self::Folder(model.parent().map_or_else(PathBuf::new, Path::to_owned))
+        let folder = model.parent().map_or_else(PathBuf::new, Path::to_owned);
+        Self::Folder { folder, remaining: Cell::new(MAX_EXTERNAL) }
     }
 }
 
@@ -93,8 +104,12 @@ impl Constant {
         }
         let dims = dims(&proto.dims)?;
         // A zero extent is legitimate for a shape tensor (the shape of a scalar) and refused elsewhere.
-        let len = if dims.contains(&0) { 0 } else { Shape::new(&dims)?.len() };
+        let len = checked_len(&dims)?;
         let data_type = DataType::try_from(proto.data_type()).unwrap_or(DataType::Undefined);
+        // These become eight bytes each, from one; as shapes and flags they are never many.
+        if matches!(data_type, DataType::Bool | DataType::Int32) && len > 1 << 20 {
+            return Err(Problem::Shape(format!("shape {dims:?} is too large for bool or int32")));
+        }
         let raw = match (proto.data_location(), &proto.raw_data) {
             (DataLocation::External, _) => {
                 let width = width(data_type)?;
@@ -168,7 +183,7 @@ fn from_raw(raw: &[u8], data_type: DataType, len: usize) -> Result<Numbers, Prob
 /// The bytes of a tensor that lie in a file of their own, inside the model's folder.
 fn external(proto: &TensorProto, expected: usize, origin: &Origin) -> Result<Vec<u8>, Problem> {
     let fail = |reason: String| Problem::External(reason);
-    let Origin::Folder(folder) = origin else {
+    let Origin::Folder { folder, remaining } = origin else {
         return Err(fail("not available when a model is read from memory".into()));
     };
     let (mut location, mut offset, mut length) = (None, 0u64, None);
@@ -195,6 +210,8 @@ fn external(proto: &TensorProto, expected: usize, origin: &Origin) -> Result<Vec
     if available < expected as u64 || (length.is_none() && available != expected as u64) {
         return Err(Problem::Length { expected, found: available, unit: "bytes" });
     }
+    let rest = remaining.get().checked_sub(expected as u64);
+    remaining.set(rest.ok_or_else(|| fail(format!("more than {MAX_EXTERNAL} bytes")))?);
     let mut bytes = vec![0; expected];
     file.seek(SeekFrom::Start(offset)).map_err(io)?;
     file.read_exact(&mut bytes).map_err(io)?;

@@ -1,5 +1,6 @@
 //! The model as a whole: versions, what goes in and out, and its nodes in an order in which they can be computed.
 
+use crate::broadcast::MAX_RANK;
 use crate::schema::tensor_shape_proto::dimension::Value as Extent;
 use crate::schema::{GraphProto, ModelProto, NodeProto, ValueInfoProto, type_proto};
 use crate::schema::{tensor_proto::DataType, type_proto::Tensor as TensorType};
@@ -126,6 +127,9 @@ fn input(graph: &GraphProto) -> Result<Input<'_>, Error> {
         }
     };
     let shape = tensor.shape.as_ref().ok_or_else(|| refuse("has no shape".into()))?;
+    if shape.dim.len() > MAX_RANK {
+        return Err(refuse(format!("has {} dimensions (the limit is {MAX_RANK})", shape.dim.len())));
+    }
     let mut dims = Vec::with_capacity(shape.dim.len());
     for (axis, dim) in shape.dim.iter().enumerate() {
         let open = match &dim.value {

@@ -36,9 +36,10 @@ impl Value {
     }
 }
 
-/// The most elements of index maps, scales and folded constants together: a few bytes of a file can ask for a
-/// gigabyte of these, and for another with the next few.
-const MAX_BUILT: usize = 1 << 27;
+/// The most elements of weights, index maps, scales and folded constants together: a few bytes of a file can ask for a
+/// gigabyte of these (of weights too, since many nodes may share them and each fold needs its own), and for another
+/// with the next few.
+const MAX_BUILT: usize = 1 << 28;
 
 /// The network's shape for an ONNX shape: without the batch.
 pub(crate) fn without_batch(dims: &[usize]) -> &[usize] {
@@ -195,7 +196,9 @@ impl Call<'_> {
                 *self.budget = rest;
                 Ok(())
             }
-            None => Err(Problem::Shape(format!("the model needs index maps of more than {MAX_BUILT} elements"))),
+            None => {
+                Err(Problem::Shape(format!("the model needs weights and index maps of more than {MAX_BUILT} elements")))
+            }
         }
     }
 
@@ -236,8 +239,7 @@ impl Call<'_> {
     /// the network has its name.
     pub(crate) fn reshape(&mut self, value: &Value, dims: Vec<usize>) -> Result<Value, Problem> {
         let (from, to) = (value.dims(), dims.as_slice());
-        let product = |dims: &[usize]| dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
-        if product(to).is_none() || product(from) != product(to) {
+        if broadcast::checked_len(from)? != broadcast::checked_len(to)? {
             return Err(Problem::Shape(format!("{from:?} has not as many elements as {to:?}")));
         }
         match value {
@@ -253,7 +255,8 @@ impl Call<'_> {
 
     /// Copies elements by an index map; the node of the network has the name of this one plus `suffix`.
     pub(crate) fn rearrange(&mut self, value: &Value, map: IndexMap, suffix: &str) -> Result<Value, Problem> {
-        self.spend(map.index.len())?;
+        // An index takes twice the room of a weight.
+        self.spend(map.index.len().saturating_mul(2))?;
         match value {
             Value::Constant(c) => Ok(Value::Constant(c.select(&map.index, map.dims))),
             Value::Computed(x) => {

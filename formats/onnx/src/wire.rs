@@ -11,43 +11,63 @@ use prost::bytes::Bytes;
 /// What a field of bytes is to the count.
 #[derive(Clone, Copy)]
 enum Content {
-    /// Fixed-width numbers or raw data: never larger decoded than encoded.
+    /// Text, fixed-width numbers or raw data: never larger decoded than encoded.
     Bulk,
     /// A message whose fields count one by one.
     Message(Fields),
 }
 
-/// The fields that matter, by number. All others (strings, packed integers, small messages) count by their length.
+/// The fields that matter, by number. All others (names, packed integers, small messages) count by their length.
+/// Exporters write stack traces into `doc_string` and `metadata_props`.
 type Fields = fn(u64) -> Option<Content>;
 
 fn model(field: u64) -> Option<Content> {
-    (field == 7).then_some(Content::Message(graph))
+    match field {
+        6 => Some(Content::Bulk), // doc_string
+        7 => Some(Content::Message(graph)),
+        14 => Some(Content::Message(entry)), // metadata_props
+        _ => None,
+    }
 }
 
 fn graph(field: u64) -> Option<Content> {
     match field {
         1 => Some(Content::Message(node)),
-        5 => Some(Content::Message(tensor)),
+        5 => Some(Content::Message(tensor)), // initializer
+        10 => Some(Content::Bulk),           // doc_string
+        16 => Some(Content::Message(entry)), // metadata_props
         _ => None,
     }
 }
 
 fn node(field: u64) -> Option<Content> {
-    (field == 5).then_some(Content::Message(attribute))
+    match field {
+        5 => Some(Content::Message(attribute)),
+        6 => Some(Content::Bulk),           // doc_string
+        9 => Some(Content::Message(entry)), // metadata_props
+        _ => None,
+    }
 }
 
 fn attribute(field: u64) -> Option<Content> {
     match field {
+        4 | 7 | 9 | 13 => Some(Content::Bulk), // s, floats, strings, doc_string
         5 => Some(Content::Message(tensor)),
         6 => Some(Content::Message(graph)),
-        7 => Some(Content::Bulk),
         _ => None,
     }
 }
 
 fn tensor(field: u64) -> Option<Content> {
-    // float_data, raw_data, double_data
-    matches!(field, 4 | 9 | 10).then_some(Content::Bulk)
+    match field {
+        4 | 9 | 10 | 12 => Some(Content::Bulk), // float_data, raw_data, double_data, doc_string
+        16 => Some(Content::Message(entry)),    // metadata_props
+        _ => None,
+    }
+}
+
+fn entry(field: u64) -> Option<Content> {
+    matches!(field, 1 | 2).then_some(Content::Bulk) // key, value
 }
 
 /// What a field of bytes costs beside its content: about the number of words that a decoded message takes.

@@ -1,15 +1,16 @@
 //! Every operator and attribute variation against onnxruntime, in both directions.
 //!
-//! `UNMOVED_PYTHON` names an interpreter that has the packages `onnx`, `onnxruntime` and `numpy`.
+//! `UNMOVED_PYTHON` names an interpreter that has the packages `onnx`, `onnxruntime` and `numpy`. Where `UNMOVED_DATA` names
+//! a folder, the networks in it are compared too.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use unmoved_ir::{DType, Network};
 
-fn python(verb: &str, folder: &Path) {
+fn python(verb: &str, folder: &Path, models: &[PathBuf]) {
     let interpreter = std::env::var("UNMOVED_PYTHON").expect("UNMOVED_PYTHON names the interpreter");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/models.py");
-    let output = Command::new(interpreter).arg(script).arg(verb).arg(folder).output().unwrap();
+    let output = Command::new(interpreter).arg(script).arg(verb).arg(folder).args(models).output().unwrap();
     println!("{}", String::from_utf8_lossy(&output.stdout));
     assert!(output.status.success(), "{verb}: {}", String::from_utf8_lossy(&output.stderr));
 }
@@ -53,15 +54,32 @@ fn difference(path: &Path) -> Result<f64, String> {
     Ok(largest)
 }
 
+/// Every `.onnx` file below a folder.
+fn models(folder: &Path, found: &mut Vec<PathBuf>) {
+    for path in std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()) {
+        if path.is_dir() {
+            models(&path, found);
+        } else if path.extension().is_some_and(|e| e == "onnx") {
+            found.push(path);
+        }
+    }
+    found.sort();
+}
+
 #[test]
 #[ignore = "needs onnxruntime"]
 fn agrees_with_onnxruntime() {
     let folder = tempfile::tempdir().unwrap();
-    python("make", folder.path());
+    let mut real = Vec::new();
+    if let Ok(root) = std::env::var("UNMOVED_DATA") {
+        models(Path::new(&root), &mut real);
+    }
+    python("make", folder.path(), &real);
     let mut paths: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().path()).collect();
     paths.retain(|p| p.extension().is_some_and(|e| e == "onnx"));
     paths.sort();
-    assert!(paths.len() > 300, "only {} models", paths.len());
+    println!("{} models, {} of them real", paths.len(), real.len());
+    assert!(paths.len() > 300 + real.len());
     let mut failures = Vec::new();
     for path in &paths {
         let name = path.file_stem().unwrap().display();
@@ -75,5 +93,5 @@ fn agrees_with_onnxruntime() {
         }
     }
     assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), paths.len(), failures.join("\n"));
-    python("check", folder.path());
+    python("check", folder.path(), &[]);
 }

@@ -9,6 +9,7 @@ pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
     call.at_most(3)?;
     let x = call.computed(0, "X")?;
     let weight = call.weights(1, "W")?;
+    call.spend(weight.shape().len())?;
     let image = call.image(&x)?;
     let &[outputs, _, height, width] = weight.shape().dims() else {
         let reason = format!("has shape {}; expected [outputs channels height width]", weight.shape());

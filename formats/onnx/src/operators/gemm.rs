@@ -15,6 +15,7 @@ pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
     let (trans_a, trans_b) = (call.attributes.flag("transA", false)?, call.attributes.flag("transB", false)?);
     let a = call.computed(0, "A")?;
     let b = call.weights(1, "B")?;
+    call.spend(b.shape().len())?;
     let weight = match b.shape().rank() {
         2 if trans_b => b,
         2 => matrix::transposed(&b)?,

@@ -49,6 +49,7 @@ fn multiply(call: &mut Call, x: &Computed, w: &Constant, side: Side) -> Result<V
         return refuse("only a single row or column (a batch of one) can be multiplied by weights");
     }
     let matrix = w.reshaped(w_matrix.to_vec()).tensor()?;
+    call.spend(matrix.shape().len())?;
     let weight = if side == Side::Right { matrix::transposed(&matrix)? } else { matrix };
     let bias = matrix::zeros(&[outputs], weight.dtype())?;
     let input = call.shaped(x, &[inputs])?;

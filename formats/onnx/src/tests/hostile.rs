@@ -118,12 +118,23 @@ fn empty_messages_do_not_fill_the_memory() {
 }
 
 #[test]
-fn chains_of_index_maps_have_a_budget() {
-    let mut model = Model::new(&[1, 1 << 13, 1 << 13]);
-    for k in 0..20 {
+fn empty_constants_of_huge_extents() {
+    let huge = |dims: &[i64]| Model::new(&[1, 2]).node("Add", &["x", "c"], "y", vec![]).floats("c", dims, &[]);
+    let error = huge(&[0, 1 << 40, 1 << 40]).read().unwrap_err().to_string();
+    assert!(error.contains("is too large"), "{error}");
+    huge(&[0]).read().unwrap_err();
+    let model = huge(&[0]).node("Reshape", &["c", "s"], "z", vec![int("allowzero", 1)]).opset(14);
+    let error = model.int64s("s", &[0, 1 << 40, 1 << 40]).read().unwrap_err().to_string();
+    assert!(error.contains("do not broadcast") || error.contains("is too large"), "{error}");
+}
+
+#[test]
+fn shared_weights_have_a_budget() {
+    let mut model = Model::new(&[1024, 1]).floats("w", &[1024, 1024], &[0.0; 1 << 20]);
+    for k in 0..300 {
         let (from, to) = (if k == 0 { "x".into() } else { format!("t{k}") }, format!("t{}", k + 1));
-        model = model.node("Transpose", &[&from], &to, vec![ints("perm", &[0, 2, 1])]);
+        model = model.node("MatMul", &["w", &from], &to, vec![]);
     }
     let error = model.read().unwrap_err().to_string();
-    assert!(error.contains("index maps of more than"), "{error}");
+    assert!(error.contains("weights and index maps of more than"), "{error}");
 }

@@ -1,7 +1,8 @@
 """Models of every operator and attribute variation, with what onnxruntime computes for them.
 
-    models.py make DIR    writes NAME.onnx, NAME.input, NAME.output (little-endian, three inputs one after the other)
-    models.py check DIR   runs NAME.written.onnx, which Rust wrote meanwhile, and compares it with NAME.output
+    models.py make DIR [FILE...]   writes NAME.onnx, NAME.input, NAME.output (little-endian, three inputs one after the
+                                   other), and the same for the given models
+    models.py check DIR            runs NAME.written.onnx, which Rust wrote meanwhile, and compares it with NAME.output
 """
 
 import pathlib
@@ -282,15 +283,30 @@ def make(folder):
     print("\n".join(skipped))
 
 
+def real(folder, paths):
+    """Models that others made; an open batch becomes 1."""
+    for k, path in enumerate(paths):
+        model = onnx.load(path)
+        constants = {t.name for t in model.graph.initializer}
+        (given,) = [i for i in model.graph.input if i.name not in constants]
+        kind = np.float32 if given.type.tensor_type.elem_type == TensorProto.FLOAT else np.float64
+        shape = [max(1, d.dim_value) for d in given.type.tensor_type.shape.dim]
+        values = [rng(k).uniform(size=shape).astype(kind) for k in range(INPUTS)]
+        results = run(model, values)
+        name = f"real_{k}_{pathlib.Path(path).stem}"
+        (folder / f"{name}.onnx").write_bytes(pathlib.Path(path).read_bytes())
+        (folder / f"{name}.input").write_bytes(b"".join(v.tobytes() for v in values))
+        (folder / f"{name}.output").write_bytes(b"".join(np.asarray(r).tobytes() for r in results))
+
+
 def check(folder):
     failures = []
-    for name, spec in CASES.items():
-        path = folder / f"{name}.written.onnx"
-        if not path.exists():
-            continue
+    for path in sorted(folder.glob("*.written.onnx")):
+        name = path.name.removesuffix(".written.onnx")
         model = onnx.load(path)
         onnx.checker.check_model(model, full_check=True)
-        dtype = spec[4]
+        double = model.graph.input[0].type.tensor_type.elem_type == TensorProto.DOUBLE
+        dtype = np.float64 if double else np.float32
         shape = [d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim]
         values = np.frombuffer((folder / f"{name}.input").read_bytes(), dtype).reshape(INPUTS, *shape)
         expected = np.frombuffer((folder / f"{name}.output").read_bytes(), dtype).reshape(INPUTS, -1)
@@ -309,4 +325,9 @@ def check(folder):
 
 for define in (gemm, matmul, elementwise, conv, normalization, pooling, shapes, rest):
     define()
-{"make": make, "check": check}[sys.argv[1]](pathlib.Path(sys.argv[2]))
+verb, target, files = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3:]
+if verb == "make":
+    make(target)
+    real(target, files)
+else:
+    check(target)
