@@ -24,3 +24,6 @@ pub struct Example {
 fn pixel(byte: u8) -> f32 {
     f32::from(byte) / 255.0
 }
+
+#[cfg(test)]
+mod tests;

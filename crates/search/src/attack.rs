@@ -19,7 +19,7 @@ pub struct AttackOptions {
 
 impl Default for AttackOptions {
     fn default() -> Self {
-        Self { steps: 20, restarts: 2, seed: 0 }
+        Self { steps: 20, restarts: 10, seed: 0 }
     }
 }
 

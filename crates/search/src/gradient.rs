@@ -15,11 +15,10 @@ pub(crate) fn gradient(network: &Network, trace: &[Vec<f64>], weights: &[f64]) -
         match &node.op {
             Op::Input(_) => return a,
             Op::Dense(dense) => {
-                let n = dense.inputs();
+                let weight = dense.weight.to_f64();
                 for (k, &a) in a.iter().enumerate().filter(|(_, a)| **a != 0.0) {
-                    for (i, b) in below.iter_mut().enumerate() {
-                        *b += a * dense.weight.get(k * n + i);
-                    }
+                    let row = &weight[k * below.len()..(k + 1) * below.len()];
+                    below.iter_mut().zip(row).for_each(|(b, w)| *b += a * w);
                 }
             }
             Op::Conv2d(conv) => conv_transposed(conv, shape, &a, below),
@@ -54,13 +53,13 @@ fn conv_transposed(conv: &Conv2d, shape: &Shape, a: &[f64], below: &mut [f64]) {
     let [kh, kw] = conv.kernel();
     let per_group = conv.weight.shape().dims()[1];
     let outputs_per_group = conv.outputs() / conv.groups;
+    let weight = conv.weight.to_f64();
     for (k, &a) in a.iter().enumerate().filter(|(_, a)| **a != 0.0) {
         let (o, row, column) = (k / (rows * columns), k / columns % rows, k % columns);
         let first = o / outputs_per_group * per_group;
         for c in 0..per_group {
             for (ky, kx, y, x) in sliding.taps(row, column) {
-                below[((first + c) * height + y) * width + x] +=
-                    a * conv.weight.get(((o * per_group + c) * kh + ky) * kw + kx);
+                below[((first + c) * height + y) * width + x] += a * weight[((o * per_group + c) * kh + ky) * kw + kx];
             }
         }
     }

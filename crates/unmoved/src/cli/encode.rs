@@ -1,7 +1,117 @@
 //! `unmoved encode`
+
+use super::question::{InputArgs, ModelArgs, Question, RegionArgs};
 use super::{CliError, Exit, Output};
+use clap::ValueEnum;
+use serde_json::json;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+use std::time::Instant;
+use unmoved::bounds::{Propagation, Tier};
+use unmoved::core::{Milp, Objective, encode};
+use unmoved::ir::lower_max_pool;
+
+/// `encode`
 #[derive(clap::Args)]
-pub(crate) struct Args {}
-pub(crate) fn run(_args: &Args, _output: Output) -> Result<Exit, CliError> {
-    Err(CliError::new("U0001", "later"))
+#[command(after_help = "Example:\n  unmoved encode model.onnx --image seven.png --eps 0.05 --as lp --output seven.lp")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    model: ModelArgs,
+    #[command(flatten)]
+    input: InputArgs,
+    #[command(flatten)]
+    region: RegionArgs,
+    /// For people and snapshot tests, or for solvers
+    #[arg(long = "as", default_value = "listing")]
+    kind: Kind,
+    /// What is minimised
+    #[arg(long, default_value = "worst")]
+    objective: ObjectiveName,
+    /// Only this other class [default: all of them]
+    #[arg(long, value_name = "N")]
+    target: Option<usize>,
+    /// The file to write [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Kind {
+    /// Readable, at most 60 lines
+    Listing,
+    /// CPLEX LP
+    Lp,
+    /// Free MPS
+    Mps,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ObjectiveName {
+    /// Nothing; infeasible means robust
+    Feasibility,
+    /// The distance to the input (l-inf or l1) such that the class changes
+    Closest,
+    /// The label's logit minus the largest other; a positive optimum means robust
+    Worst,
+}
+
+pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
+    let question = Question::new(&args.model, &args.input, &args.region, output)?;
+    let disjuncts = args.target.map(|target| disjunct(&question, target)).transpose()?;
+    let lowered = lower_max_pool(question.query.network())?;
+    let start = Instant::now();
+    let propagation = Propagation::new(&lowered, question.query.region(), Tier::Linear);
+    let bounded = start.elapsed().as_secs_f64();
+    let objective = match args.objective {
+        ObjectiveName::Feasibility => Objective::Feasibility,
+        ObjectiveName::Closest => Objective::Closest(question.norm),
+        ObjectiveName::Worst => Objective::Worst,
+    };
+    let start = Instant::now();
+    let milp = encode(&question.query, &propagation, objective, disjuncts.as_ref().map(std::slice::from_ref))
+        .map_err(|e| CliError::new("U0600", e))?;
+    let encoded = start.elapsed().as_secs_f64();
+    match &args.output {
+        Some(path) => {
+            let file = File::create(path).map_err(|e| CliError::write(path, e))?;
+            let mut out = BufWriter::new(file);
+            write(&milp, args.kind, &mut out).and_then(|()| out.flush()).map_err(|e| CliError::write(path, e))?;
+        }
+        // A reader that went away is no error.
+        None if !output.is_json() => drop(write(&milp, args.kind, &mut std::io::stdout().lock())),
+        None => {}
+    }
+    let (columns, integers, rows) = (milp.columns.len(), milp.integers(), milp.rows.len());
+    if output.is_json() {
+        let json = json!({"columns": columns, "binaries": integers, "rows": rows, "nonzeros": milp.nonzeros(),
+                          "bounds_s": bounded, "encode_s": encoded});
+        super::print(&json.to_string());
+    } else {
+        output.note(format_args!(
+            "{columns} columns ({integers} binary), {rows} rows; bounds {bounded:.3} s, encoding {encoded:.3} s"
+        ));
+    }
+    Ok(Exit::Holds)
+}
+
+/// The disjunct of the unsafe set in which a class wins.
+fn disjunct(question: &Question, target: usize) -> Result<usize, CliError> {
+    let outputs = question.query.network().output_len();
+    if target >= outputs || target == question.label {
+        let label = question.label;
+        return Err(CliError::new(
+            "U0001",
+            format!("--target {target}: expected a class below {outputs} other than {label}"),
+        ));
+    }
+    Ok(if target < question.label { target } else { target - 1 })
+}
+
+fn write(milp: &Milp, kind: Kind, out: &mut impl Write) -> std::io::Result<()> {
+    match kind {
+        Kind::Listing => out.write_all(milp.listing().as_bytes()),
+        Kind::Lp => milp.write_lp(out),
+        Kind::Mps => milp.write_mps(out),
+    }
 }

@@ -41,10 +41,10 @@ impl ModelArgs {
 
 /// Which input.
 #[derive(clap::Args)]
-#[group(id = "input", required = true, multiple = false, args = ["image", "dataset"])]
+#[group(skip)]
 pub(crate) struct InputArgs {
     /// An image: .png, or .npy with the values that the network reads
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", required_unless_present = "dataset", conflicts_with = "dataset")]
     image: Option<PathBuf>,
     /// A test image of a data set
     #[arg(long, requires = "data", requires = "index")]

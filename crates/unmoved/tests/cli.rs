@@ -1,0 +1,89 @@
+//! The command line from outside: every file in `tests/cli` is one call, its snapshot what a user sees.
+//!
+//! A case is the arguments, in the folder `tests/models`; lines that start with `#` say why it exists.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+fn unmoved(arguments: &[&str]) -> (String, String, i32) {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models");
+    let output = Command::new(env!("CARGO_BIN_EXE_unmoved"))
+        .args(arguments)
+        .current_dir(models)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the binary runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (text(&output.stdout), text(&output.stderr), output.status.code().expect("no signal ended it"))
+}
+
+#[test]
+fn every_case_reads_as_it_should() {
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter(r"\d+\.\d{3} s\b", "[time] s");
+    settings.add_filter(r#""time_s":[0-9.e-]+"#, r#""time_s":[time]"#);
+    settings.add_filter(r"unmoved \d+\.\d+\.\d+", "unmoved [version]");
+    settings.add_filter(r"os error \d+", "os error [number]");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.bind(|| {
+        insta::glob!("cli/*.case", |path| {
+            let case = std::fs::read_to_string(path).expect("a case is text");
+            let arguments: Vec<&str> =
+                case.lines().filter(|l| !l.starts_with('#')).flat_map(str::split_whitespace).collect();
+            let (stdout, stderr, code) = unmoved(&arguments);
+            let shown = format!("exit code: {code}\n----- stdout -----\n{stdout}----- stderr -----\n{stderr}");
+            insta::assert_snapshot!(shown);
+        });
+    });
+}
+
+#[test]
+fn a_certificate_written_is_accepted_and_a_damaged_one_is_not() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let proof = folder.path().join("p.proof");
+    let proof = proof.to_str().expect("UTF-8");
+    let query = format!("{proof}.query");
+    let question = ["robust", "tiny.unm", "--image", "tiny.npy", "--eps", "1/16", "--certificate", proof];
+    assert_eq!(unmoved(&question).2, 0);
+    assert_eq!(unmoved(&["check", "tiny.unm", &query, proof]).2, 0);
+    assert_eq!(unmoved(&["check", "tiny.unm", &query, proof, "--exact"]).2, 0);
+    // Of another network it proves nothing.
+    let (stdout, _, code) = unmoved(&["check", "other.unm", &query, proof]);
+    assert_eq!(code, 1, "{stdout}");
+    let bytes = std::fs::read(proof).expect("the proof was written");
+    for keep in 0..bytes.len() {
+        std::fs::write(proof, &bytes[..keep]).expect("writable");
+        assert_ne!(unmoved(&["check", "tiny.unm", &query, proof]).2, 0, "cut to {keep} bytes");
+    }
+}
+
+#[test]
+fn a_counterexample_is_written_as_it_was_replayed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("c.npy");
+    let file = file.to_str().expect("UTF-8");
+    let question = ["robust", "tiny.unm", "--image", "tiny.npy", "--eps", "3/4", "--counterexample", file];
+    assert_eq!(unmoved(&question).2, 1);
+    // As the input of another question it is misclassified from the start.
+    let again = ["robust", "tiny.unm", "--image", file, "--eps", "0", "--label", "0", "--format", "json"];
+    let (stdout, _, code) = unmoved(&again);
+    assert_eq!(code, 1, "{stdout}");
+    assert!(stdout.contains("misclassified"), "{stdout}");
+}
+
+#[test]
+fn converting_there_and_back_gives_the_same_bytes() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    let files = ["a.onnx", "b.unm", "c.safetensors", "d.onnx", "e.unm", "f.safetensors"].map(path);
+    let mut from = "conv.unm".to_owned();
+    for to in &files {
+        let (stdout, stderr, code) = unmoved(&["convert", &from, to, "--format", "json"]);
+        assert_eq!(code, 0, "{stderr}");
+        assert!(stdout.contains("\"largest_difference\":0.0"), "{stdout}");
+        from.clone_from(to);
+    }
+    for (first, second) in [(0, 3), (1, 4), (2, 5)] {
+        assert_eq!(std::fs::read(&files[first]).ok(), std::fs::read(&files[second]).ok(), "{}", files[first]);
+    }
+}
