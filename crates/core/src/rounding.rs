@@ -29,7 +29,6 @@ pub(crate) fn product_up(a: f64, b: f64) -> f64 {
 
 /// `n u / (1 - n u)`, rounded up: the relative error of a sum of products with at most `n` roundings per term (Higham,
 /// Accuracy and Stability of Numerical Algorithms, lemma 3.1).
-#[cfg_attr(not(feature = "highs"), allow(dead_code))]
 pub(crate) fn gamma(n: usize) -> f64 {
     let nu = n as f64 * (f64::EPSILON / 2.0);
     nu / (1.0 - nu) * (1.0 + 4.0 * f64::EPSILON)

@@ -62,6 +62,11 @@ impl<'a> Layers<'a> {
         self.columns[node.0][element]
     }
 
+    /// The node that constraints are about.
+    pub(crate) fn output(&self) -> NodeId {
+        self.network.output()
+    }
+
     /// The bounds of an element.
     pub(crate) fn range(&self, node: NodeId, element: usize) -> [f64; 2] {
         let b = self.bounds[node.0];
@@ -179,7 +184,7 @@ impl<'a> Layers<'a> {
             let x = self.columns[input.0][i];
             let with = |more: &[(usize, f64)]| {
                 let x = x.map(|x| (x, -1.0));
-                [(y, 1.0)].into_iter().chain(x).chain(more.iter().copied()).collect::<Vec<_>>()
+                [(y, 1.0)].into_iter().chain(x).chain(more.iter().copied().filter(|t| t.1 != 0.0)).collect::<Vec<_>>()
             };
             let big = sum_up(largest(|b| &b.upper, Some(i)), -self.bounds[input.0].lower[i]);
             program.row(format!("{name}:above{position}"), with(&[]), Sense::AtLeast, 0.0);

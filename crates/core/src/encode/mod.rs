@@ -82,20 +82,46 @@ pub fn encode(
     disjuncts: Option<&[usize]>,
 ) -> Result<Milp, EncodeError> {
     let network = query.network();
-    let bounds = original_bounds(network, propagation)?;
+    encode_network(query, network, &original_bounds(network, propagation)?, objective, disjuncts)
+}
+
+/// [`encode`] over the lowered network, in which max-pools are ReLUs.
+pub(crate) fn encode_lowered(
+    query: &Query,
+    propagation: &Propagation<'_>,
+    objective: Objective,
+    disjuncts: Option<&[usize]>,
+) -> Result<Milp, EncodeError> {
+    original_bounds(query.network(), propagation)?;
+    let network = &propagation.lowered().network;
+    encode_network(query, network, &all_bounds(propagation), objective, disjuncts)
+}
+
+/// The bounds of every node of the lowered network.
+pub(crate) fn all_bounds<'a>(propagation: &'a Propagation<'_>) -> Vec<&'a Bounds> {
+    (0..propagation.lowered().network.nodes().len()).map(|k| propagation.bounds(NodeId(k))).collect()
+}
+
+fn encode_network(
+    query: &Query,
+    network: &Network,
+    bounds: &[&Bounds],
+    objective: Objective,
+    disjuncts: Option<&[usize]>,
+) -> Result<Milp, EncodeError> {
     let disjuncts = property::select(query, disjuncts)?;
     let mut program = Program::new(network);
     let mut needed = needed::Needed::new(network);
     for constraint in disjuncts.iter().flat_map(|&i| &query.unsafe_set()[i].0) {
         constraint.outputs.iter().for_each(|(k, _)| needed.add(network.output(), *k));
     }
-    let l1 = region::encode(&mut program, network, query.region(), objective == Objective::Closest(Norm::L1))?;
-    let layers = Layers::encode(&mut program, network, &bounds, needed)?;
+    let moved = region::encode(&mut program, network, query.region(), objective == Objective::Closest(Norm::L1))?;
+    let layers = Layers::encode(&mut program, network, bounds, needed)?;
     match objective {
-        Objective::Feasibility => property::unsafe_set(&mut program, query, &layers, &disjuncts)?,
+        Objective::Feasibility => property::unsafe_set(&mut program, query, &layers, &disjuncts),
         Objective::Closest(norm) => {
-            region::closest(&mut program, query.region(), norm, &l1)?;
-            property::unsafe_set(&mut program, query, &layers, &disjuncts)?;
+            region::closest(&mut program, query.region(), norm, &moved)?;
+            property::unsafe_set(&mut program, query, &layers, &disjuncts);
         }
         Objective::Worst => property::worst(&mut program, query, &layers, &disjuncts)?,
     }
@@ -104,7 +130,6 @@ pub fn encode(
 
 /// Encodes the part of a network that elements of one node depend on; the cost is left empty. The columns of the elements
 /// are returned beside the program, `None` for an element that is always zero.
-#[cfg_attr(not(feature = "highs"), allow(dead_code))]
 pub(crate) fn encode_below(
     network: &Network,
     bounds: &[&Bounds],

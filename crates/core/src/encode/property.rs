@@ -4,7 +4,6 @@ use super::program::Program;
 use super::{EncodeError, Layers};
 use crate::milp::{Quantity, Sense};
 use crate::rounding::{product_up, sum_up};
-use std::collections::BTreeMap;
 use unmoved_ir::{NodeId, Rational};
 use unmoved_property::{Constraint, Query};
 
@@ -29,20 +28,24 @@ struct Form {
 }
 
 impl Form {
-    fn new(constraint: &Constraint, output: NodeId, layers: &Layers<'_>) -> Self {
+    fn new(constraint: &Constraint, layers: &Layers<'_>) -> Self {
+        let output = layers.output();
         let outputs = constraint.outputs.iter().map(|(k, a)| (output, *k, a));
         let inputs = constraint.inputs.iter().map(|(k, a)| (NodeId(0), *k, a));
-        let mut merged: BTreeMap<usize, (Rational, [f64; 2])> = BTreeMap::new();
+        // In the order of the constraint. Two outputs may share a column.
+        let mut merged: Vec<(usize, Rational, [f64; 2])> = Vec::new();
         for (node, k, a) in outputs.chain(inputs) {
             let Some(column) = layers.column(node, k) else { continue };
-            let entry = merged.entry(column).or_insert_with(|| (Rational::ZERO, layers.range(node, k)));
-            entry.0 = &entry.0 + a;
+            match merged.iter_mut().find(|m| m.0 == column) {
+                Some(m) => m.1 = &m.1 + a,
+                None => merged.push((column, a.clone(), layers.range(node, k))),
+            }
         }
         let constant = constraint.constant.to_f64();
         let mut error = constraint.constant.distance_up(constant);
         let (mut low, mut high) = (-constraint.constant.round_down(), constraint.constant.round_up());
         let mut terms = Vec::with_capacity(merged.len());
-        for (column, (a, [l, u])) in merged.into_iter().filter(|(_, (a, _))| *a != Rational::ZERO) {
+        for (column, a, [l, u]) in merged.into_iter().filter(|m| m.1 != Rational::ZERO) {
             let (down, up) = (a.round_down(), a.round_up());
             let nearest = a.to_f64();
             error = sum_up(error, product_up(a.distance_up(nearest), l.abs().max(u.abs())));
@@ -71,24 +74,18 @@ fn choice(program: &mut Program, layer: &str, disjuncts: &[usize]) -> Vec<Option
 
 /// Some disjunct holds: each of its constraints as `g + M chosen <= M` with `M` an upper bound of `g`. A strict constraint is
 /// relaxed to `<=`; the replay of a solution tells them apart.
-pub(crate) fn unsafe_set(
-    program: &mut Program,
-    query: &Query,
-    layers: &Layers<'_>,
-    disjuncts: &[usize],
-) -> Result<(), EncodeError> {
+pub(crate) fn unsafe_set(program: &mut Program, query: &Query, layers: &Layers<'_>, disjuncts: &[usize]) {
     let layer = program.fresh("unsafe");
     program.section(format!("{layer} set, {}", count(disjuncts.len())));
     let chosen = choice(program, &layer, disjuncts);
     for (&i, chosen) in disjuncts.iter().zip(chosen) {
         for (j, constraint) in query.unsafe_set()[i].0.iter().enumerate() {
-            let g = Form::new(constraint, query.network().output(), layers);
+            let g = Form::new(constraint, layers);
             let big = chosen.map(|c| (c, g.range[1].max(0.0)));
             let room = sum_up(g.error, -g.constant);
             implied(program, format!("{layer}.{i}:g{j}"), g.terms, room, big);
         }
     }
-    Ok(())
 }
 
 /// The largest `g` of the chosen disjunct as the cost: itself if it is the only one, else a column `margin` that no `g` of
@@ -103,17 +100,17 @@ pub(crate) fn worst(
         .iter()
         .map(|&i| {
             let constraints = &query.unsafe_set()[i].0;
-            constraints.iter().map(|c| Form::new(c, query.network().output(), layers)).collect()
+            constraints.iter().map(|c| Form::new(c, layers)).collect()
         })
         .collect();
     if let Some(k) = forms.iter().position(Vec::is_empty) {
         return Err(EncodeError::NoConstraint(disjuncts[k]));
     }
-    if let [only] = &forms[..] {
-        if let [g] = &only[..] {
-            program.minimise(g.terms.clone(), g.constant);
-            return Ok(());
-        }
+    if let [only] = &forms[..]
+        && let [g] = &only[..]
+    {
+        program.minimise(g.terms.clone(), g.constant);
+        return Ok(());
     }
     let layer = program.fresh("margin");
     program.section(format!("{layer}, {}", count(disjuncts.len())));
