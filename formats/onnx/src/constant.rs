@@ -110,6 +110,17 @@ impl Constant {
         if matches!(data_type, DataType::Bool | DataType::Int32) && len > 1 << 20 {
             return Err(Problem::Shape(format!("shape {dims:?} is too large for bool or int32")));
         }
+        let places = [
+            proto.data_location() == DataLocation::External,
+            proto.raw_data.as_ref().is_some_and(|raw| !raw.is_empty()),
+            !proto.float_data.is_empty(),
+            !proto.double_data.is_empty(),
+            !proto.int32_data.is_empty(),
+            !proto.int64_data.is_empty(),
+        ];
+        if places.into_iter().filter(|&there| there).count() > 1 {
+            return Err(Problem::Other("its data are given twice".into()));
+        }
         let raw = match (proto.data_location(), &proto.raw_data) {
             (DataLocation::External, _) => {
                 let width = width(data_type)?;

@@ -28,7 +28,8 @@ impl Rounded {
         } else if value.abs() >= SAFE {
             self.value.mul_add(factor, -value).abs()
         } else {
-            f64::MIN_POSITIVE
+            // Half a unit in the last place of SAFE, twice over.
+            4.0 * f64::MIN_POSITIVE
         };
         Self { value, error: up(self.error * factor.abs() + rounding) }
     }

@@ -4,8 +4,7 @@ use crate::graph::Graph;
 use crate::{Error, file, wire};
 use std::path::Path;
 use tract_onnx::prelude::{
-    Datum, DatumExt as _, Framework as _, InferenceFact, InferenceModelExt as _, IntoRunnable as _, Tensor,
-    TractResult, tvec,
+    Datum as _, Framework as _, InferenceFact, InferenceModelExt as _, IntoRunnable as _, Tensor, TractResult, tvec,
 };
 use unmoved_ir::{DType, Network};
 

@@ -13,14 +13,19 @@ fn models(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-#[test]
-#[ignore = "needs UNMOVED_DATA"]
-fn every_network_loads_and_survives_a_round_trip() {
+fn paths() -> Vec<PathBuf> {
     let root = PathBuf::from(std::env::var("UNMOVED_DATA").expect("UNMOVED_DATA names the data folder"));
     let mut paths = Vec::new();
     models(&root.join("nets"), &mut paths);
     models(&root.join("bench"), &mut paths);
     paths.sort();
+    paths
+}
+
+#[test]
+#[ignore = "needs UNMOVED_DATA"]
+fn every_network_loads_and_survives_a_round_trip() {
+    let paths = paths();
     let mut failures = Vec::new();
     for path in &paths {
         let start = std::time::Instant::now();
@@ -37,4 +42,20 @@ fn every_network_loads_and_survives_a_round_trip() {
         }
     }
     assert!(failures.is_empty() && !paths.is_empty(), "{}", failures.join("\n"));
+}
+
+#[cfg(feature = "tract")]
+#[test]
+#[ignore = "needs UNMOVED_DATA"]
+fn every_network_agrees_with_tract() {
+    let mut failures = Vec::new();
+    for path in paths() {
+        let network = unmoved_onnx::read(&path).unwrap();
+        match unmoved_onnx::compare_with_tract(&path, &network, 3, 0) {
+            Ok(difference) if difference < 1e-5 => println!("{}: {difference:e}", path.display()),
+            Ok(difference) => failures.push(format!("{}: differs by {difference:e}", path.display())),
+            Err(error) => failures.push(format!("{}: {error}", path.display())),
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }

@@ -157,6 +157,10 @@ fn cases() -> Vec<(&'static str, Model)> {
             with("Add", TensorProto { raw_data: Some(vec![0; 3].into()), ..tensor("c", DataType::Float, &[1]) }),
         ),
         (
+            "data in two places",
+            with("Add", TensorProto { raw_data: Some(vec![0; 4].into()), ..floats("c", &[1], &[1.0]) }),
+        ),
+        (
             "external data from memory",
             with("Add", TensorProto { data_location: Some(1), ..tensor("c", DataType::Float, &[1]) }),
         ),
