@@ -109,9 +109,8 @@ fn dual_value(terms: &[Term], parts: &[f64], eps: f64, dual_norm: f64) -> f64 {
     for (t, &p) in terms.iter().zip(parts) {
         sum.add(p * t.centre);
         let rest = t.q - p;
+        // A relative error of the difference is one of its minimum over the box, like the rounding of the product.
         sum.add((rest * t.lower).min(rest * t.upper));
-        // The difference was rounded: twice its size at the farther end covers that.
-        sum.widen(rest.abs() * t.lower.abs().max(t.upper.abs()));
     }
     sum.add(-(eps * dual_norm));
     sum.down()
@@ -132,13 +131,7 @@ impl LowerSum {
         self.terms += 1;
     }
 
-    /// Makes room for another rounding of this size.
-    fn widen(&mut self, size: f64) {
-        self.size += size;
-        self.terms += 1;
-    }
-
-    /// Each term has suffered one rounding as a product and `terms` in the sums; twice as many cover the roundings in
+    /// Each term has suffered two roundings at most as a product and `terms` in the sums; twice as many cover the roundings in
     /// `size`, and the smallest normal number what underflows. What overflows is no bound.
     fn down(&self) -> f64 {
         if self.terms == 0 {
