@@ -8,7 +8,7 @@ use crate::table::Bounds;
 use crate::{Certificate, End, LinearForm, Multipliers, Refusal, Side, Step, WrongStep};
 use std::collections::BTreeMap;
 use unmoved_ir::{Exact, NodeId, Rational};
-use unmoved_property::{Conjunction, Query};
+use unmoved_property::{Constraint, Query};
 
 /// The arithmetic in which a certificate is checked. Both are rigorous.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -65,13 +65,13 @@ pub fn initial_bounds(query: &Query, arithmetic: Arithmetic) -> Result<Vec<Optio
     })
 }
 
-struct Checker<'q, R, const B: usize> {
+pub(crate) struct Checker<'q, R, const B: usize> {
     query: &'q Query,
-    prover: Prover<R, B>,
+    pub(crate) prover: Prover<R, B>,
     /// The disjunct that the current subtree is about, once they have been split.
     disjunct: Option<usize>,
     /// The lemma that is being proved, if any.
-    goal: Option<Goal>,
+    pub(crate) goal: Option<Goal>,
     /// What is still to be done when the current subtree is finished.
     open: Vec<Open>,
     accepted: Accepted,
@@ -79,7 +79,7 @@ struct Checker<'q, R, const B: usize> {
 
 /// A bound that is being proved.
 #[derive(Clone, Copy)]
-struct Goal {
+pub(crate) struct Goal {
     node: usize,
     index: usize,
     side: Side,
@@ -103,7 +103,7 @@ enum Next {
 }
 
 impl<'q, R: Real, const B: usize> Checker<'q, R, B> {
-    fn new(query: &'q Query) -> Result<Self, Refusal> {
+    pub(crate) fn new(query: &'q Query) -> Result<Self, Refusal> {
         let layers = Layers::new(query.network())?;
         let prover = Prover::new(layers, query.region()).map_err(|node| Refusal::Overflow { node })?;
         let accepted = Accepted { steps: 0, leaves: 0, margin: f64::INFINITY };
@@ -129,7 +129,7 @@ impl<'q, R: Real, const B: usize> Checker<'q, R, B> {
     }
 
     /// Checks one step and enters its first subtree. True if it has none.
-    fn step(&mut self, step: &Step) -> Result<bool, WrongStep> {
+    pub(crate) fn step(&mut self, step: &Step) -> Result<bool, WrongStep> {
         match step {
             Step::Linear(form) => {
                 self.linear(form)?;
@@ -173,14 +173,16 @@ impl<'q, R: Real, const B: usize> Checker<'q, R, B> {
                     return Err(WrongStep::NotTabled { node });
                 }
                 let nodes: Vec<usize> = nodes.iter().map(|n| n.0).collect();
-                self.prover.recompute(&nodes).map_err(|_| WrongStep::Overflow)?;
+                if let Some(&last) = nodes.last() {
+                    self.prover.propagate(last, &nodes).map_err(|_| WrongStep::Overflow)?;
+                }
             }
         }
         Ok(false)
     }
 
     /// Enters the next subtree that waits. False if there is none: the proof is complete.
-    fn resume(&mut self) -> bool {
+    pub(crate) fn resume(&mut self) -> bool {
         while let Some(Open { changes, next }) = self.open.pop() {
             let table = &mut self.prover.table;
             table.restore(changes);
@@ -290,7 +292,7 @@ impl<'q, R: Real, const B: usize> Checker<'q, R, B> {
     }
 
     /// Checks a form and walks it, with the goal if there is one, down to the input.
-    fn descend(&mut self, form: &LinearForm, goal: Option<Goal>) -> Result<(), WrongStep> {
+    pub(crate) fn descend(&mut self, form: &LinearForm, goal: Option<Goal>) -> Result<(), WrongStep> {
         self.check_multipliers(&form.multipliers)?;
         let combined = self.combine(&form.lambda)?;
         let output = self.prover.layers.output;
@@ -310,14 +312,19 @@ impl<'q, R: Real, const B: usize> Checker<'q, R, B> {
         Ok(())
     }
 
+    /// The constraints of the current disjunct, if only one is left.
+    pub(crate) fn constraints(&self) -> Option<&'q [Constraint]> {
+        let unsafe_set = self.query.unsafe_set();
+        let only = (unsafe_set.len() == 1).then_some(0);
+        self.disjunct.or(only).map(|i| unsafe_set[i].0.as_slice())
+    }
+
     /// The current disjunct's constraints, weighted and added.
     fn combine(&self, lambda: &[f64]) -> Result<Combined, WrongStep> {
         if lambda.is_empty() {
             return Ok(Combined::default());
         }
-        let unsafe_set = self.query.unsafe_set();
-        let only = (unsafe_set.len() == 1).then_some(0);
-        let Conjunction(constraints) = &unsafe_set[self.disjunct.or(only).ok_or(WrongStep::NoDisjunct)?];
+        let constraints = self.constraints().ok_or(WrongStep::NoDisjunct)?;
         if lambda.len() != constraints.len() {
             return Err(WrongStep::LambdaCount { expected: constraints.len(), found: lambda.len() });
         }

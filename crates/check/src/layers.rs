@@ -236,7 +236,7 @@ fn conv_layer<R: Real>(conv: &Conv2d, input: &Shape, output: &Shape) -> Result<A
         column_sum = columns.into_iter().fold(column_sum, f64::max);
     }
     let taps = [0, 1].map(|axis| {
-        let taps = |out| taps_of(&sliding, axis, out, kernel[axis]);
+        let taps = |out| taps_of(&sliding, axis, out);
         (0..sliding.output[axis]).map(taps).collect()
     });
     Ok(Affine {
@@ -258,9 +258,8 @@ fn conv_layer<R: Real>(conv: &Conv2d, input: &Shape, output: &Shape) -> Result<A
     })
 }
 
-/// Sources grow with the tap, so those inside the image are neighbours.
-fn taps_of(sliding: &Sliding, axis: usize, out: usize, kernel: usize) -> Taps {
-    let mut inside = (0..kernel).filter_map(|tap| Some((tap, sliding.source(axis, out, tap)?)));
-    let Some((first, source)) = inside.next() else { return Taps::default() };
-    Taps { first, count: 1 + inside.count(), source }
+fn taps_of(sliding: &Sliding, axis: usize, out: usize) -> Taps {
+    let valid = sliding.valid_taps(axis, out);
+    let source = sliding.source(axis, out, valid.start).unwrap_or(0);
+    Taps { first: valid.start, count: valid.len(), source }
 }

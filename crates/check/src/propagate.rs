@@ -37,7 +37,8 @@ impl<R: Real, const B: usize> Prover<R, B> {
             prover.table.tighten(0, i, input.lower[i], input.upper[i]);
         }
         let all: Vec<usize> = (0..count).filter(|&node| prover.layers.tabled[node]).collect();
-        prover.recompute(&all)?;
+        // To the very end: the slack of the nodes above the last Relu is needed too.
+        prover.propagate(count - 1, &all)?;
         prover.table.settle();
         Ok(prover)
     }
@@ -48,10 +49,9 @@ impl<R: Real, const B: usize> Prover<R, B> {
         (Scene { layers, region, table, slack }, single)
     }
 
-    /// Intersects the table with bounds computed afresh: intervals up to the last of `nodes`, and for undecided elements
-    /// of `nodes` (ascending) linear bounds.
-    pub(crate) fn recompute(&mut self, nodes: &[usize]) -> Result<(), NodeId> {
-        let Some(&last) = nodes.last() else { return Ok(()) };
+    /// Intersects the table with bounds computed afresh: intervals up to node `last`, and linear bounds for undecided
+    /// elements of the nodes in `linear` (ascending).
+    pub(crate) fn propagate(&mut self, last: usize, linear: &[usize]) -> Result<(), NodeId> {
         let mut intervals: Vec<Bounds> = Vec::with_capacity(last + 1);
         for node in 0..=last {
             let mut bounds = self.interval(node, &intervals);
@@ -62,7 +62,7 @@ impl<R: Real, const B: usize> Prover<R, B> {
                 for k in 0..bounds.lower.len() {
                     self.table.tighten(node, k, bounds.lower[k], bounds.upper[k]);
                 }
-                if nodes.binary_search(&node).is_ok() {
+                if linear.binary_search(&node).is_ok() {
                     self.tighten_undecided(node);
                 }
                 bounds = self.table.rows[node].clone().unwrap_or(bounds);

@@ -1,0 +1,96 @@
+//! Counterexamples, real and almost.
+
+use super::support::*;
+use crate::*;
+use std::sync::Arc;
+use unmoved_ir::{Builder, DType, IrError, Network, Op, Rational, Slack};
+use unmoved_property::{Conjunction, Constraint, InputRegion, Query};
+
+/// `y = sum of w_i x_i`, unsafe where `y <= 0`, on a box from 0 to 4.
+fn sum(weights: &[f32], slack: Option<Slack>, strict: bool) -> Query {
+    let mut b = Builder::new();
+    let x = b.input("x", &[weights.len()], DType::F32).unwrap();
+    let mut op = dense(weights.len(), weights, &[0.0]);
+    if let Op::Dense(dense) = &mut op {
+        dense.slack = slack;
+    }
+    let y = b.push("y", op, &[x]).unwrap();
+    let network: Arc<Network> = Arc::new(b.finish(y).unwrap());
+    let n = weights.len();
+    let region = InputRegion::boxed(vec![Rational::ZERO; n], vec![Rational::from(4); n]).unwrap();
+    let g = Constraint { outputs: vec![(0, Rational::ONE)], inputs: vec![], constant: Rational::ZERO, strict };
+    Query::new(network, region, vec![Conjunction(vec![g])]).unwrap()
+}
+
+#[test]
+fn a_counterexample() {
+    let found = replay(&sum(&[1.0, -1.0], None, true), &[1.0, 2.0]).unwrap();
+    assert_eq!((found.disjunct, found.real_only, found.boundary), (0, false, false));
+    assert_eq!((found.input, found.output), (vec![1.0, 2.0], vec![-1.0]));
+}
+
+#[test]
+fn a_tie_violates_at_most_but_not_less() {
+    let found = replay(&sum(&[1.0, -1.0], None, false), &[1.0, 1.0]).unwrap();
+    assert!(found.boundary && !found.real_only);
+    assert_eq!(replay(&sum(&[1.0, -1.0], None, true), &[1.0, 1.0]), Err(ReplayError::Safe));
+}
+
+#[test]
+fn inputs_outside() {
+    let query = sum(&[1.0, -1.0], None, false);
+    for outside in [[-1e-30, 1.0], [0.0, 4.0f32.next_up()], [f32::NAN, 0.0], [f32::INFINITY, 0.0]] {
+        assert_eq!(replay(&query, &outside), Err(ReplayError::Outside));
+    }
+    let length = IrError::InputLength { expected: 2, found: 1 };
+    assert_eq!(replay(&query, &[0.0]), Err(ReplayError::Network(length)));
+}
+
+#[test]
+fn float32_and_the_reals_may_disagree() {
+    // In float32 1 + 2^-25 - 1 is 0; over the reals it is positive.
+    let tail = 2.0f32.powi(-25);
+    let query = sum(&[1.0, tail, -1.0], None, false);
+    assert_eq!(replay(&query, &[1.0, 1.0, 1.0]), Err(ReplayError::F32Only));
+    // And negative: strictly unsafe over the reals only.
+    let query = sum(&[1.0, -tail, -1.0], None, true);
+    let found = replay(&query, &[1.0, 1.0, 1.0]).unwrap();
+    assert!(found.real_only && !found.boundary);
+}
+
+#[test]
+fn float32_may_overflow() {
+    let query = sum(&[3e38, 3e38, -3e38], None, true);
+    let found = replay(&query, &[1.0, 1.0, 4.0]).unwrap();
+    assert!(found.real_only);
+    assert_eq!(replay(&query, &[4.0, 4.0, 1.0]), Err(ReplayError::Safe));
+}
+
+#[test]
+fn rounded_weights_need_a_margin() {
+    // eta |w| |x| + beta = 1/8 (1 + 2) + 1/8 = 1/2 around y = x0 - x1.
+    let slack = || Some(Slack { weight: vec![0.125], bias: vec![0.125] });
+    let query = sum(&[1.0, -1.0], slack(), false);
+    assert!(!replay(&query, &[1.0, 2.0]).unwrap().boundary);
+    assert_eq!(replay(&query, &[1.0, 1.25]), Err(ReplayError::WithinSlack));
+    assert_eq!(replay(&query, &[1.25, 1.0]), Err(ReplayError::Safe));
+    // 1/8 (1 + 5/3) + 1/8 with x1 - x0 just as large: a tie of the worst weights.
+    let slack = Slack { weight: vec![0.0], bias: vec![0.5] };
+    assert!(replay(&sum(&[1.0, -1.0], Some(slack.clone()), false), &[1.0, 1.5]).unwrap().boundary);
+    assert_eq!(replay(&sum(&[1.0, -1.0], Some(slack), true), &[1.0, 1.5]), Err(ReplayError::WithinSlack));
+}
+
+#[test]
+fn all_disjuncts_are_tried() {
+    let query = tiny_query("1/2");
+    let mut set = query.unsafe_set().to_vec();
+    set.insert(0, Conjunction(vec![Constraint { strict: true, ..set[0].0[0].clone() }, Constraint::at_most(1, 0)]));
+    let query = Query::new(tiny(), query.region().clone(), set).unwrap();
+    // h = (0, 1/16), a = h, y = (1/16, 1/32): safe. h = (-1/4, 0): both outputs 0, a tie.
+    assert_eq!(replay(&query, &[0.25, 0.25]), Err(ReplayError::Safe));
+    let tie = replay(&query, &[0.0, 0.25]).unwrap();
+    assert_eq!((tie.disjunct, tie.boundary), (1, true));
+    // An empty conjunction is unsafe everywhere.
+    let query = Query::new(tiny(), query.region().clone(), vec![Conjunction(vec![])]).unwrap();
+    assert!(!replay(&query, &[0.25, 0.25]).unwrap().boundary);
+}

@@ -1,0 +1,257 @@
+//! Whatever the checker computes holds at sampled points.
+
+use super::support::*;
+use crate::check::Checker;
+use crate::real::Real;
+use crate::*;
+use std::sync::Arc;
+use unmoved_ir::testing::Rng;
+use unmoved_ir::{Builder, Exact, Network, NodeId, Op, Rational, Slack, Tensor, lower_max_pool};
+use unmoved_property::{Conjunction, Query};
+
+/// The network with other weights within its slack.
+fn moved(network: &Network, rng: &mut Rng) -> Network {
+    let mut shift = |tensor: &Tensor, row: usize, relative: &[f64], absolute: &[f64]| {
+        let values = tensor.to_f64().into_iter().enumerate().map(|(i, v)| {
+            let reach = relative.get(i / row).map_or(0.0, |e| e * v.abs()) + absolute.get(i / row).unwrap_or(&0.0);
+            v + 0.99 * reach * if rng.below(2) == 0 { 1.0 } else { -1.0 }
+        });
+        Tensor::f64(tensor.shape().dims(), values.collect()).unwrap()
+    };
+    let mut apply = |weight: &mut Tensor, bias: &mut Tensor, slack: &Option<Slack>| {
+        let Some(slack) = slack else { return };
+        let row = weight.shape().len() / bias.shape().len();
+        *weight = shift(weight, row, &slack.weight, &[]);
+        *bias = shift(bias, 1, &[], &slack.bias);
+    };
+    let mut b = Builder::new();
+    let input = network.input();
+    b.input(&input.name, input.shape.dims(), network.input_dtype()).unwrap();
+    for node in &network.nodes()[1..] {
+        let mut op = node.op.clone();
+        match &mut op {
+            Op::Dense(d) => apply(&mut d.weight, &mut d.bias, &d.slack),
+            Op::Conv2d(c) => apply(&mut c.weight, &mut c.bias, &c.slack),
+            _ => {}
+        }
+        b.push(&node.name, op, &node.inputs).unwrap();
+    }
+    let moved = b.finish(network.output()).unwrap();
+    assert_eq!(moved.nodes().len(), network.nodes().len());
+    moved
+}
+
+/// A query whose unsafe set holds at some but not all of the region.
+fn query(rng: &mut Rng, slack: bool) -> Option<(Query, Vec<Vec<f32>>)> {
+    let network = network(rng, slack);
+    let region = region(rng, network.input().shape.len());
+    let samples: Vec<Vec<f32>> = (0..24).filter_map(|_| sample(rng, &region)).collect();
+    let unsafe_set = planted(rng, &network, samples.first()?, 0.05);
+    Some((Query::new(network, region, unsafe_set).ok()?, samples))
+}
+
+/// The value of every node of the lowered network, for the stored weights or others within the slack.
+fn traces(rng: &mut Rng, query: &Query, samples: &[Vec<f32>]) -> Vec<Vec<Vec<Exact>>> {
+    let one = |x: &Vec<f32>| {
+        let network = if query.network().has_slack() && rng.below(4) > 0 {
+            lower_max_pool(&moved(query.network(), rng)).unwrap().network
+        } else {
+            lower_max_pool(query.network()).unwrap().network
+        };
+        network.trace(&exact_vec(x)).unwrap()
+    };
+    samples.iter().map(one).collect()
+}
+
+fn contains(rows: &[Option<Bounds>], trace: &[Vec<Exact>]) -> bool {
+    rows.iter().zip(trace).filter_map(|(row, values)| Some((row.as_ref()?, values))).all(|(row, values)| {
+        let inside =
+            |k: usize| Exact::from_f64(row.lower[k]) <= values[k] && values[k] <= Exact::from_f64(row.upper[k]);
+        (0..values.len()).all(inside)
+    })
+}
+
+#[test]
+fn the_initial_table_contains_what_samples_give() {
+    let (mut points, mut undecided) = (0, 0);
+    for seed in 0..250 {
+        let mut rng = Rng(seed);
+        let Some((query, samples)) = query(&mut rng, seed % 2 == 0) else { continue };
+        let float = initial_bounds(&query, Arithmetic::Float).unwrap();
+        let exact = initial_bounds(&query, Arithmetic::Exact).unwrap();
+        for trace in traces(&mut rng, &query, &samples) {
+            assert!(contains(&float, &trace) && contains(&exact, &trace), "seed {seed}");
+            points += 1;
+        }
+        for (float, exact) in float.iter().zip(&exact).filter_map(|(f, e)| Some((f.as_ref()?, e.as_ref()?))) {
+            for k in 0..float.lower.len() {
+                // What is decided exactly may be undecided in floats, and only then get linear bounds.
+                if !exact.undecided(k) {
+                    continue;
+                }
+                undecided += usize::from(float.undecided(k));
+                assert!(float.lower[k] <= exact.lower[k] && exact.upper[k] <= float.upper[k], "seed {seed}");
+                let width = 1.0 + float.upper[k] - float.lower[k];
+                assert!(exact.lower[k] - float.lower[k] < 1e-9 * width, "seed {seed}");
+                assert!(float.upper[k] - exact.upper[k] < 1e-9 * width, "seed {seed}");
+            }
+        }
+    }
+    assert!(points > 3000 && undecided > 500, "{points} {undecided}");
+}
+
+#[test]
+fn bounds_with_any_multipliers_are_below_what_samples_give() {
+    let (mut compared, mut tight, mut close) = (0, 0, 0);
+    for seed in 0..400 {
+        let mut rng = Rng(1000 + seed);
+        let Some((query, samples)) = query(&mut rng, seed % 3 == 0) else { continue };
+        // One disjunct, so that its constraints can be used.
+        let set = vec![query.unsafe_set()[0].clone()];
+        let query = Query::new(query.network().clone(), query.region().clone(), set).unwrap();
+        let mut float = Checker::<f64, 8>::new(&query).unwrap();
+        let mut exact = Checker::<Exact, 1>::new(&query).unwrap();
+        let traces = traces(&mut rng, &query, &samples);
+        let rows = float.prover.table.rows.iter().flatten().zip(exact.prover.table.rows.iter().flatten());
+        let borderline = rows
+            .flat_map(|(f, e)| (0..f.lower.len()).map(move |k| f.undecided(k) != e.undecided(k)))
+            .any(|differs| differs);
+        for _ in 0..4 {
+            let form = form(&mut rng, &float);
+            let (node, k) = element(&mut rng, &float);
+            let c = rng.signed();
+            let (f, e) = (bound(&mut float, &form, node, k, c), bound(&mut exact, &form, node, k, c));
+            let mut least = f64::INFINITY;
+            for (x, trace) in samples.iter().zip(&traces) {
+                let mut value = &exactly(c) * &trace[node.0][k as usize].to_rational();
+                let output = &trace[float.prover.layers.output];
+                for (g, &l) in query.unsafe_set()[0].0.iter().zip(&form.lambda) {
+                    value = &value + &(&exactly(l) * &g.value(&exact_vec(x), output));
+                }
+                assert!(exactly(e) <= value && exactly(f) <= value, "seed {seed}: {f} {e} {}", value.to_f64());
+                least = least.min(value.to_f64());
+                compared += 1;
+            }
+            let scale = 1.0 + f.abs();
+            // A slope given for what only rounding leaves undecided makes a difference, one way or the other.
+            if !borderline {
+                assert!(f <= e && e - f < 1e-9 * scale, "seed {seed}: {f} {e}");
+                close += 1;
+            }
+            tight += usize::from(least - f < 0.05 * scale);
+        }
+    }
+    // Bounds of minus infinity would be sound too.
+    assert!(compared > 10_000 && tight > 100 && close > 1000, "{compared} {tight} {close}");
+}
+
+/// A condition that a split or clip has put on points.
+type Condition = (NodeId, u32, Side, f64);
+
+fn meets(trace: &[Vec<Exact>], &(node, k, side, at): &Condition) -> bool {
+    let (z, at) = (&trace[node.0][k as usize], Exact::from_f64(at));
+    if side == Side::Lower { *z >= at } else { *z <= at }
+}
+
+#[test]
+fn the_table_stays_true_below_splits_lemmas_clips_and_recomputation() {
+    let (mut points, mut steps, mut clips, mut lemmas) = (0, 0, 0, 0);
+    for seed in 0..400 {
+        let mut rng = Rng(2000 + seed);
+        let Some((query, mut samples)) = query(&mut rng, seed % 3 == 0) else { continue };
+        let violates = |x: &Vec<f32>| replay(&query, x).is_ok();
+        // Where constraints are used, the table speaks about unsafe points only; the planted one, at least, is.
+        samples.extend((0..100).filter_map(|_| sample(&mut rng, query.region())));
+        samples.retain(violates);
+        let set = query.unsafe_set().to_vec();
+        let mut checker = Checker::<f64, 8>::new(&query).unwrap();
+        let traces = traces(&mut rng, &query, &samples);
+        let mut here: Vec<(&Vec<f32>, Vec<Vec<Exact>>)> = samples.iter().zip(traces).collect();
+        if set.len() > 1 {
+            checker.step(&Step::SplitDisjuncts).unwrap();
+            checker.resume();
+            // The first disjunct; only its points count from here on.
+            let conjunction: &Conjunction = &set[0];
+            let output = checker.prover.layers.output;
+            here.retain(|(x, trace)| conjunction.0.iter().all(|g| g.holds_at(&g.value(&exact_vec(x), &trace[output]))));
+        }
+        for _ in 0..10 {
+            let step = random_step(&mut rng, &checker);
+            let Ok(_) = checker.step(&step) else { continue };
+            steps += 1;
+            match &step {
+                Step::SplitRelu { node, index } => {
+                    let side = descend_randomly(&mut rng, &mut checker);
+                    here.retain(|(_, trace)| meets(trace, &(*node, *index, side, 0.0)));
+                }
+                Step::SplitInput { index, at } => {
+                    let side = descend_randomly(&mut rng, &mut checker);
+                    here.retain(|(_, trace)| meets(trace, &(NodeId(0), *index, side, *at)));
+                }
+                Step::Lemma { .. } => {
+                    // Its proof: a leaf, or a split with two.
+                    if rng.below(2) == 0 {
+                        let (node, index) = element(&mut rng, &checker);
+                        checker.step(&Step::SplitRelu { node, index }).unwrap();
+                        let leaf = Step::Linear(form(&mut rng, &checker));
+                        checker.step(&leaf).unwrap();
+                        checker.resume();
+                    }
+                    let leaf = Step::Linear(form(&mut rng, &checker));
+                    checker.step(&leaf).unwrap();
+                    assert!(checker.resume());
+                    lemmas += 1;
+                }
+                Step::Clip { .. } => clips += 1,
+                _ => {}
+            }
+            for (x, trace) in &here {
+                assert!(contains(&checker.prover.table.rows, trace), "seed {seed}, {step:?}, {x:?}");
+                points += 1;
+            }
+        }
+    }
+    assert!(points > 2000 && steps > 1000 && clips > 20 && lemmas > 100, "{points} {steps} {clips} {lemmas}");
+}
+
+/// Stays in the lower part of the split just made, or goes on to the upper one.
+fn descend_randomly<R: Real, const B: usize>(rng: &mut Rng, checker: &mut Checker<'_, R, B>) -> Side {
+    if rng.below(2) == 0 {
+        return Side::Upper;
+    }
+    assert!(checker.resume());
+    Side::Lower
+}
+
+#[test]
+fn the_minimum_over_a_ball_is_sound_and_nearly_attained() {
+    for seed in 0..200 {
+        let mut rng = Rng(3000 + seed);
+        let region = region(&mut rng, 5);
+        let weights: Vec<f32> = (0..5).map(|_| rng.signed() as f32).collect();
+        let mut b = Builder::new();
+        let x = b.input("x", &[5], unmoved_ir::DType::F32).unwrap();
+        let y = b.push("y", dense(5, &weights, &[0.0]), &[x]).unwrap();
+        let network = Arc::new(b.finish(y).unwrap());
+        let one = unmoved_property::Constraint {
+            outputs: vec![(0, Rational::ONE)],
+            inputs: Vec::new(),
+            constant: Rational::ZERO,
+            strict: false,
+        };
+        let query = Query::new(network, region, vec![Conjunction(vec![one])]).unwrap();
+        let zero = LinearForm::default();
+        let node = NodeId(1);
+        let f = bound(&mut Checker::<f64, 8>::new(&query).unwrap(), &zero, node, 0, 1.0);
+        let e = bound(&mut Checker::<Exact, 1>::new(&query).unwrap(), &zero, node, 0, 1.0);
+        assert!(f <= e && e - f < 1e-12, "{f} {e}");
+        // Projected gradient descent finds the minimiser of a linear form.
+        let mut x: Vec<f64> = query.region().sample(|| 0.5);
+        for _ in 0..2000 {
+            x.iter_mut().zip(&weights).for_each(|(x, w)| *x -= 0.05 * f64::from(*w));
+            query.region().project(&mut x);
+        }
+        let value: f64 = x.iter().zip(&weights).map(|(x, w)| x * f64::from(*w)).sum();
+        assert!(e <= value + 1e-9 && value - e < 1e-3, "seed {seed}: {e} {value}");
+    }
+}
