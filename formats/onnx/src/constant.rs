@@ -178,7 +178,7 @@ fn from_raw(raw: &[u8], data_type: DataType, len: usize) -> Result<Numbers, Prob
     if raw.len() != expected {
         return Err(Problem::Length { expected, found: raw.len() as u64, unit: "bytes" });
     }
-    fn numbers<const N: usize, T>(raw: &[u8], read: fn([u8; N]) -> T) -> Vec<T> {
+    fn numbers<const N: usize, T>(raw: &[u8], read: impl Fn([u8; N]) -> T) -> Vec<T> {
         raw.as_chunks().0.iter().map(|&chunk| read(chunk)).collect()
     }
     Ok(match data_type {
