@@ -1,0 +1,51 @@
+//! The project's own automation: `cargo xtask --help` lists what there is.
+
+mod digits;
+mod download;
+mod test;
+mod tidy;
+mod train;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's own automation")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+/// One variant per module; each module has its own arguments and a `run` that takes them.
+#[derive(Subcommand)]
+enum Task {
+    /// Fetch a data set and check it against its published digest.
+    Download(download::Args),
+    /// Train one of the networks in test-models.
+    Train(train::Args),
+    /// Run the whole test suite, fetching what it needs.
+    Test(test::Args),
+    /// Check what must hold of the whole repository.
+    Tidy,
+    /// Draw the ten digits in test-models.
+    Digits(digits::Args),
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().task {
+        Task::Download(args) => download::run(&args),
+        Task::Train(args) => train::run(&args),
+        Task::Test(args) => test::run(&args),
+        Task::Tidy => tidy::run(),
+        Task::Digits(args) => digits::run(&args),
+    }
+}
+
+/// The root of the repository.
+fn root() -> PathBuf {
+    // Cargo sets the variable when it runs us, so that a binary moved elsewhere does not look at an old checkout.
+    let xtask = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    xtask.parent().map(Path::to_owned).unwrap_or(xtask)
+}
