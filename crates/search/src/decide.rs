@@ -1,9 +1,11 @@
 //! From query to outcome.
 
 use crate::attack::{self, AttackOptions};
+use crate::solver::{self, Answer};
 use std::time::{Duration, Instant};
 use unmoved_bounds::{LinearForm, Propagation, Tier};
 use unmoved_check::{Arithmetic, Certificate, ReplayError, Step, check, replay};
+use unmoved_core::{EncodeError, SolverError};
 use unmoved_ir::{IrError, Network, lower_max_pool};
 use unmoved_property::{Constraint, Counterexample, Query, Reason, Verdict};
 
@@ -71,6 +73,12 @@ pub enum SearchError {
     /// The network is too large once max-pools are lowered, or reads another number of inputs.
     #[error(transparent)]
     Network(#[from] IrError),
+    /// The solver asked for is missing or failed.
+    #[error(transparent)]
+    Solver(#[from] SolverError),
+    /// The query has no encoding for the solver asked for.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
 }
 
 /// Decides the query as far as the means built so far reach.
@@ -92,27 +100,49 @@ pub fn decide(query: &Query, options: &Options) -> Result<Outcome, SearchError> 
     let lowered = lower_max_pool(query.network())?;
     let mut margins = vec![f64::NEG_INFINITY; count];
     let mut leaves: Vec<Option<Step>> = vec![None; count];
-    for (tier, by) in [(Tier::Interval, DecidedBy::Interval), (Tier::Linear, DecidedBy::Linear)] {
-        if clock.is_out() {
-            break;
-        }
-        let mut propagation = Propagation::new(&lowered, query.region(), tier);
+    let mut propagation = Propagation::new(&lowered, query.region(), Tier::Interval);
+    close_by_bounds(query, &mut propagation, &mut margins, &mut leaves);
+    if leaves.iter().all(Option::is_some) {
+        return Ok(certify(query, leaves, margins, DecidedBy::Interval));
+    }
+    if !clock.is_out() {
+        propagation = Propagation::new(&lowered, query.region(), Tier::Linear);
         close_by_bounds(query, &mut propagation, &mut margins, &mut leaves);
         if leaves.iter().all(Option::is_some) {
-            return Ok(certify(query, leaves, margins, by));
+            return Ok(certify(query, leaves, margins, DecidedBy::Linear));
         }
     }
 
-    let open: Vec<usize> = (0..count).filter(|&i| leaves[i].is_none()).collect();
-    let by_attack = |found: &mut Candidates| {
-        attack::attack(query, &open, options.attack, || clock.is_out(), |input| found.accept(query, input))
-    };
-    by_attack(&mut found)?;
+    let open = still_open(&leaves);
+    attack::attack(query, &open, options.attack, || clock.is_out(), |input| found.accept(query, input))?;
     if found.counterexample.is_some() {
         return Ok(found.into_outcome(DecidedBy::Attack, margins));
     }
-    let reason = if clock.is_out() { Reason::TimeLimit } else { found.f32_only.map_or(Reason::Open, Reason::F32Only) };
-    Ok(Outcome { verdict: Verdict::Unknown(reason), decided_by: DecidedBy::Nothing, certificate: None, margins })
+    if cfg!(feature = "highs") {
+        solver::close_by_duals(query, &propagation, &mut margins, &mut leaves, || clock.remaining())?;
+        if leaves.iter().all(Option::is_some) {
+            return Ok(certify(query, leaves, margins, DecidedBy::LpDuals));
+        }
+    }
+    let mut reason = found.f32_only.take().map_or(Reason::Open, Reason::F32Only);
+    if options.trust_solver && !clock.is_out() {
+        match solver::ask(query, &propagation, &still_open(&leaves), clock.remaining())? {
+            Answer::Input(input) if found.accept(query, &input) => {
+                return Ok(found.into_outcome(DecidedBy::Solver, margins));
+            }
+            Answer::Holds(solver) => reason = Reason::SolverWord(solver.into()),
+            Answer::Input(_) | Answer::Nothing => {}
+        }
+    }
+    if clock.is_out() && reason == Reason::Open {
+        reason = Reason::TimeLimit;
+    }
+    let decided_by = if matches!(reason, Reason::SolverWord(_)) { DecidedBy::Solver } else { DecidedBy::Nothing };
+    Ok(Outcome { verdict: Verdict::Unknown(reason), decided_by, certificate: None, margins })
+}
+
+fn still_open(leaves: &[Option<Step>]) -> Vec<usize> {
+    (0..leaves.len()).filter(|&i| leaves[i].is_none()).collect()
 }
 
 /// Tries every constraint of every open disjunct; one that is positive on the whole region closes its disjunct.
@@ -207,6 +237,11 @@ struct Clock {
 }
 
 impl Clock {
+    /// What is left; `None` for no limit.
+    fn remaining(&self) -> Option<Duration> {
+        self.limit.map(|limit| limit.saturating_sub(self.start.elapsed()))
+    }
+
     fn is_out(&self) -> bool {
         self.limit.is_some_and(|limit| self.start.elapsed() >= limit)
     }

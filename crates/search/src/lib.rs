@@ -8,6 +8,7 @@
 mod attack;
 mod decide;
 mod gradient;
+mod solver;
 
 pub use attack::AttackOptions;
 pub use decide::{DecidedBy, Options, Outcome, SearchError, decide};

@@ -1,3 +1,5 @@
+//! The larger of two inputs wins: where does the answer move?
+
 use std::sync::Arc;
 use unmoved::ir::{Builder, DType, Dense, Op, Tensor};
 use unmoved::property::{InputRegion, Norm, Query, Verdict};

@@ -5,8 +5,9 @@ use super::{CliError, Exit, Output, print};
 use clap::ValueEnum;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use unmoved::bounds::{Bounds, LinearForm, Phase, Propagation, Tier};
+use unmoved::core::{Budget, Tightening, tighten};
 use unmoved::ir::{Network, NodeId, Op, lower_max_pool};
 
 /// `bounds`
@@ -22,12 +23,24 @@ pub(crate) struct Args {
     /// How much to spend on a neuron that is still undecided
     #[arg(long, default_value = "linear")]
     method: Method,
+    /// Stop solving linear and mixed integer programs after so many seconds
+    #[arg(long, value_name = "SECONDS")]
+    budget: Option<f64>,
+    /// Use what a solver says of mixed integer programs, which nothing proves
+    #[arg(long)]
+    trust_solver: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Method {
+    /// Interval arithmetic
     Interval,
+    /// One backward linear pass for each neuron that intervals leave unstable
     Linear,
+    /// Also two linear programs; needs a build with HiGHS
+    Lp,
+    /// Also two mixed integer programs; needs a build with HiGHS
+    Milp,
 }
 
 pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
@@ -37,9 +50,28 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     let lowered = lower_max_pool(network)?;
     let tier = match args.method {
         Method::Interval => Tier::Interval,
-        Method::Linear => Tier::Linear,
+        Method::Linear | Method::Lp | Method::Milp => Tier::Linear,
     };
     let mut propagation = Propagation::new(&lowered, question.query.region(), tier);
+    let tightening = match args.method {
+        Method::Interval | Method::Linear => None,
+        Method::Lp => Some(Tightening::Lp),
+        Method::Milp => Some(Tightening::Milp { trust_solver: args.trust_solver }),
+    };
+    if let Some(method) = tightening {
+        let total = args.budget.map(Duration::try_from_secs_f64).transpose();
+        let total = total.map_err(|e| CliError::new("U0001", format!("--budget: {e}")))?;
+        let budget = Budget { total, each: None };
+        let report = tighten(&mut propagation, question.query.region(), method, budget)
+            .map_err(|e| CliError::new("U0600", e))?;
+        output.note(format_args!("note: {} neurons tightened by programs", report.neurons.len()));
+        if report.out_of_time {
+            output.note("note: the budget ended before the last neuron");
+        }
+        if report.trusts_solver {
+            output.note("note: some bounds below are a solver's word; nothing here is proved");
+        }
+    }
     let form = |c| LinearForm::constraint(&lowered.network, c);
     let forms: Vec<LinearForm> = question.query.unsafe_set().iter().map(|d| form(&d.0[0])).collect();
     let margins = propagation.minima(&forms);
