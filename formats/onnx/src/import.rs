@@ -270,7 +270,7 @@ impl Call<'_> {
 
     /// The value repeated until it has shape `dims`; itself if it has as many elements already.
     pub(crate) fn expanded(&mut self, x: &Computed, dims: &[usize]) -> Result<Computed, Problem> {
-        if x.dims.iter().product::<usize>() == dims.iter().product() {
+        if x.dims.iter().product::<usize>() == dims.iter().product::<usize>() {
             return Ok(Computed { id: x.id, dims: dims.to_vec() });
         }
         let map = broadcast::expand(&x.dims, dims)?;

@@ -52,7 +52,8 @@ fn every_network_agrees_with_tract() {
     for path in paths() {
         let network = unmoved_onnx::read(&path).unwrap();
         match unmoved_onnx::compare_with_tract(&path, &network, 3, 0) {
-            Ok(difference) if difference < 1e-5 => println!("{}: {difference:e}", path.display()),
+            // f32 in another order: the outputs of the ACAS Xu networks nearly cancel.
+            Ok(difference) if difference < 1e-4 => println!("{}: {difference:e}", path.display()),
             Ok(difference) => failures.push(format!("{}: differs by {difference:e}", path.display())),
             Err(error) => failures.push(format!("{}: {error}", path.display())),
         }
