@@ -3,7 +3,7 @@
 use crate::Multipliers;
 use crate::adjoint::{Adjoint, Incoming};
 use crate::layers::{Affine, Gather, Image, Kind, Layers, Map};
-use crate::real::{Real, Sums, mul_up, sum_up};
+use crate::real::{Real, Sums, inflate, mul_up, sum_up};
 use crate::region::Region;
 use crate::table::{Bounds, Table};
 use crate::window::Window;
@@ -99,7 +99,6 @@ impl<R: Real, const B: usize> Backward<R, B> {
 
 /// `constant -= sum (|a_k| + e) d_k`.
 fn lose_slack<R: Real, const B: usize>(own: &Adjoint<R, B>, image: Image, d: &[f64], constant: &mut Sums<R, B>) {
-    let mut total = 0.0;
     for k in own.spans(image).flatten() {
         let negative = R::from_f64(-d[k]);
         constant.add(|b| {
@@ -107,8 +106,8 @@ fn lose_slack<R: Real, const B: usize>(own: &Adjoint<R, B>, image: Image, d: &[f
             let product = a.times(&negative);
             if *a < R::zero() { R::zero().minus(&product) } else { product }
         });
-        total = crate::real::add_up(total, d[k]);
     }
+    let total = sum_up(own.spans(image).flatten().map(|k| d[k]));
     constant.lose(&own.error.map(|e| mul_up(e, total)));
 }
 
@@ -128,17 +127,15 @@ fn through_affine<R: Real, const B: usize>(
     let size = own.size(image).map(|a| mul_up(affine.column_sum, a));
     let carried = own.error.map(|e| mul_up(affine.column_sum, e));
     target.open(target_image, &window, &Incoming { roundings: affine.column_terms, size, carried });
-    for k in own.spans(image).flatten() {
+    own.spans(image).flatten().for_each(|k| {
         let a = &own.values[k];
-        if a.iter().all(Real::is_zero) {
-            continue;
+        if a.iter().any(|a| !a.is_zero()) {
+            let bias = affine.bias(k);
+            constant.add(|b| a[b].times(bias));
+            affine.runs(k, |weights, start, step| scatter(a, weights, &mut target.values[start..], step));
         }
-        let bias = affine.bias(k);
-        constant.add(|b| a[b].times(bias));
-        affine.runs(k, |weights, start, step| scatter(a, weights, &mut target.values[start..], step));
-    }
-    let biases = sum_up(own.spans(image).flatten().map(|k| affine.bias(k).nearest().abs()));
-    constant.lose(&own.error.map(|e| mul_up(e, biases)));
+    });
+    constant.lose(&own.error.map(|e| mul_up(e, affine.bias_sum)));
 }
 
 /// Adds `a` times each weight to every `step`-th element.
@@ -212,17 +209,16 @@ fn through_relu<R: Real, const B: usize>(
     let size = own.size(image).map(|a| a.max(raw));
     target.open(image, &own.window, &Incoming { size, ..nothing });
     let (mut slopes, mut raws) = (given.map_or(&[][..], |g| &g.slopes), given.map_or(&[][..], |g| &g.raw));
-    let mut positive = 0.0;
-    for k in own.spans(image).flatten() {
+    let (mut positive, mut count) = (0.0, 0);
+    own.spans(image).flatten().for_each(|k| {
         let (l, u) = (bounds.lower[k], bounds.upper[k]);
         let slope = take(&mut slopes, k);
         let raw = take(&mut raws, k);
-        if u > 0.0 {
-            positive = crate::real::add_up(positive, u);
-        }
+        positive += u.max(0.0);
+        count += 1;
         let a = &own.values[k];
         if raw.is_none() && (u <= 0.0 || a.iter().all(Real::is_zero)) {
-            continue;
+            return;
         }
         // The slopes of the lower and the upper line; both one for a Relu that passes everything.
         let (rising, falling) = match slope {
@@ -239,7 +235,8 @@ fn through_relu<R: Real, const B: usize>(
             let t = &mut target.values[k][b];
             *t = t.plus(&R::from_f64(mu[b]));
         }
-    }
+    });
+    let positive = inflate(positive, count);
     constant.lose(&own.error.map(|e| mul_up(e, positive)));
 }
 

@@ -1,7 +1,7 @@
 //! The network as the checker walks it: max-pools lowered, weights in the checker's arithmetic, geometry precomputed.
 
-use crate::real::{Real, add_up, sum_up};
-use unmoved_ir::{Conv2d, IrError, Lowered, Network, Node, Op, Shape, Sliding, Tensor, lower_max_pool};
+use crate::real::{Real, add_up, inflate, mul_up, sum_up};
+use unmoved_ir::{Conv2d, IrError, Lowered, Network, Node, Op, Shape, Sliding, lower_max_pool};
 
 /// A network ready to be walked in the arithmetic `R`.
 pub(crate) struct Layers<R> {
@@ -44,6 +44,8 @@ pub(crate) struct Affine<R> {
     pub(crate) row_sum: f64,
     /// At least the sum of `|w|` of every column: over what reads one input.
     pub(crate) column_sum: f64,
+    /// At least the sum of `|b|` over all outputs.
+    pub(crate) bias_sum: f64,
     /// The most terms that one output, or one input's adjoint, is a sum of.
     pub(crate) row_terms: usize,
     pub(crate) column_terms: usize,
@@ -186,11 +188,15 @@ impl<R: Real> Layer<R> {
             }
             Op::Dense(dense) => {
                 let (rows, inputs) = (dense.outputs(), dense.inputs());
+                let weight = dense.weight.to_f64();
                 let mut columns = vec![0.0; inputs];
-                let row_sum = (0..rows).map(|k| row_sum(&dense.weight, k * inputs, inputs, &mut columns));
+                for row in weight.chunks(inputs) {
+                    columns.iter_mut().zip(row).for_each(|(column, w)| *column += w.abs());
+                }
                 Kind::Affine(Box::new(Affine {
-                    row_sum: row_sum.fold(0.0, f64::max),
-                    column_sum: columns.into_iter().fold(0.0, f64::max),
+                    row_sum: largest(weight.chunks(inputs).map(magnitude)),
+                    column_sum: largest(columns.into_iter().map(|sum| inflate(sum, rows))),
+                    bias_sum: magnitude(&dense.bias.to_f64()),
                     row_terms: inputs,
                     column_terms: rows,
                     map: Map::Dense { inputs },
@@ -206,13 +212,13 @@ impl<R: Real> Layer<R> {
     }
 }
 
-/// The sum of the magnitudes of a row of weights; adds them to the columns' sums too.
-fn row_sum(weight: &Tensor, start: usize, len: usize, columns: &mut [f64]) -> f64 {
-    let magnitude = |j: usize| weight.get(start + j).abs();
-    for (j, column) in columns.iter_mut().enumerate() {
-        *column = add_up(*column, magnitude(j));
-    }
-    sum_up((0..len).map(magnitude))
+fn largest(values: impl Iterator<Item = f64>) -> f64 {
+    values.fold(0.0, f64::max)
+}
+
+/// The sum of the magnitudes of weights, rounded up.
+fn magnitude(weights: &[f64]) -> f64 {
+    sum_up(weights.iter().map(|w| w.abs()))
 }
 
 fn conv_layer<R: Real>(conv: &Conv2d, input: &Shape, output: &Shape) -> Result<Affine<R>, IrError> {
@@ -221,27 +227,22 @@ fn conv_layer<R: Real>(conv: &Conv2d, input: &Shape, output: &Shape) -> Result<A
     let per_group = [sliding.input[0] / conv.groups, conv.outputs() / conv.groups];
     let area = kernel[0] * kernel[1];
     let row = per_group[0] * area;
-    let mut row_sums = 0.0f64;
-    let mut column_sum = 0.0f64;
-    for group in 0..conv.groups {
-        // One sum per input channel, over all taps and output channels: no input is read by more.
-        let mut columns = vec![0.0; per_group[0]];
-        for o in group * per_group[1]..(group + 1) * per_group[1] {
-            let taps = |c: usize| (0..area).map(move |t| conv.weight.get(o * row + c * area + t).abs());
-            for (c, column) in columns.iter_mut().enumerate() {
-                *column = add_up(*column, sum_up(taps(c)));
-            }
-            row_sums = row_sums.max(sum_up((0..per_group[0]).flat_map(taps)));
-        }
-        column_sum = columns.into_iter().fold(column_sum, f64::max);
+    let weight = conv.weight.to_f64();
+    // One sum per group and input channel, over all taps and output channels: no input is read by more.
+    let mut columns = vec![0.0; sliding.input[0]];
+    for (i, taps) in weight.chunks(area).enumerate() {
+        let (output, channel) = (i / per_group[0], i % per_group[0]);
+        let column = &mut columns[output / per_group[1] * per_group[0] + channel];
+        *column = add_up(*column, magnitude(taps));
     }
     let taps = [0, 1].map(|axis| {
         let taps = |out| taps_of(&sliding, axis, out);
         (0..sliding.output[axis]).map(taps).collect()
     });
     Ok(Affine {
-        row_sum: row_sums,
-        column_sum,
+        row_sum: largest(weight.chunks(row).map(magnitude)),
+        column_sum: largest(columns.into_iter()),
+        bias_sum: mul_up(magnitude(&conv.bias.to_f64()), (sliding.output[0] * sliding.output[1]) as f64),
         row_terms: row,
         column_terms: per_group[1] * area,
         weight: R::from_tensor(&conv.weight),

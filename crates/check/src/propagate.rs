@@ -113,27 +113,29 @@ impl<R: Real, const B: usize> Prover<R, B> {
         }
     }
 
-    /// Intersects the bounds of a node's undecided elements with default linear bounds, both ways.
+    /// Intersects the bounds of a node's undecided elements with default linear bounds: from above, then, where that does
+    /// not show a Relu to be dead, from below.
     fn tighten_undecided(&mut self, node: usize) {
-        let Some(row) = &self.table.rows[node] else { return };
         let Image([channels, height, width]) = self.layers.nodes[node].image;
-        // Channels of one place read the same window, so they go into one batch.
-        let places = (0..height * width).flat_map(|p| (0..channels).map(move |c| c * height * width + p));
-        let forms: Vec<(usize, f64)> =
-            places.filter(|&k| row.undecided(k)).flat_map(|k| [(k, 1.0), (k, -1.0)]).collect();
         let Self { layers, region, table, slack, batch, .. } = self;
-        for forms in forms.chunks(B) {
-            for (b, &(k, sign)) in forms.iter().enumerate() {
-                batch.seed(layers, node, k, b, sign, 0.0);
-            }
-            let scene = Scene { layers, region, table, slack };
-            batch.descend(&scene, &[]);
-            let bounds = batch.minimum(&scene);
-            for (&(k, sign), &bound) in forms.iter().zip(&bounds) {
-                if sign > 0.0 {
-                    table.tighten(node, k, bound, f64::INFINITY);
-                } else {
-                    table.tighten(node, k, f64::NEG_INFINITY, -bound);
+        for sign in [-1.0, 1.0] {
+            let Some(row) = &table.rows[node] else { return };
+            // Channels of one place read the same window, so they go into one batch.
+            let places = (0..height * width).flat_map(|p| (0..channels).map(move |c| c * height * width + p));
+            let elements: Vec<usize> = places.filter(|&k| row.undecided(k)).collect();
+            for elements in elements.chunks(B) {
+                for (b, &k) in elements.iter().enumerate() {
+                    batch.seed(layers, node, k, b, sign, 0.0);
+                }
+                let scene = Scene { layers, region, table, slack };
+                batch.descend(&scene, &[]);
+                let bounds = batch.minimum(&scene);
+                for (&k, &bound) in elements.iter().zip(&bounds) {
+                    if sign > 0.0 {
+                        table.tighten(node, k, bound, f64::INFINITY);
+                    } else {
+                        table.tighten(node, k, f64::NEG_INFINITY, -bound);
+                    }
                 }
             }
         }
@@ -171,8 +173,9 @@ fn gathered(gather: &Gather, input: &Bounds, image: Image) -> Bounds {
 
 fn affine_interval<R: Real>(affine: &Affine<R>, input: &Bounds, image: Image) -> Bounds {
     let len = input.lower.len();
-    let lower: Vec<R> = input.lower.iter().map(|&v| R::from_f64(v)).collect();
-    let upper: Vec<R> = input.upper.iter().map(|&v| R::from_f64(v)).collect();
+    // The ends that a positive and a negative weight multiply for the lower and the upper sum.
+    let ends = |k: usize| [R::from_f64(input.lower[k]), R::from_f64(input.upper[k])];
+    let ends: Vec<[[R; 2]; 2]> = (0..len).map(ends).map(|[l, u]| [[l.clone(), u.clone()], [u, l]]).collect();
     let largest = (0..len).map(|k| input.magnitude(k)).fold(0.0, f64::max);
     let bias = affine.bias.iter().map(|b| b.nearest().abs()).fold(0.0, f64::max);
     let size = add_up(mul_up(affine.row_sum, largest), bias);
@@ -181,18 +184,16 @@ fn affine_interval<R: Real>(affine: &Affine<R>, input: &Bounds, image: Image) ->
         if sane(size) { add_up(mul_up(gamma::<R>(roundings), size), tiny::<R>(roundings)) } else { f64::INFINITY };
     let mut bounds = Bounds { lower: Vec::with_capacity(image.len()), upper: Vec::with_capacity(image.len()) };
     for k in 0..image.len() {
-        let (mut low, mut high) = (affine.bias(k).clone(), affine.bias(k).clone());
+        let mut sums = [affine.bias(k).clone(), affine.bias(k).clone()];
         affine.runs(k, |weights, start, step| {
             for (i, w) in weights.iter().enumerate() {
-                let j = start + i * step;
-                let (a, b) = (w.times(&lower[j]), w.times(&upper[j]));
-                let (smaller, larger) = if b < a { (b, a) } else { (a, b) };
-                low = low.plus(&smaller);
-                high = high.plus(&larger);
+                let ends = &ends[start + i * step][usize::from(*w < R::zero())];
+                sums[0].add_product(w, &ends[0]);
+                sums[1].add_product(w, &ends[1]);
             }
         });
-        bounds.lower.push(below(&low, error));
-        bounds.upper.push(above(&high, error));
+        bounds.lower.push(below(&sums[0], error));
+        bounds.upper.push(above(&sums[1], error));
     }
     bounds
 }

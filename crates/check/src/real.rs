@@ -96,7 +96,13 @@ pub(crate) fn mul_up(a: f64, b: f64) -> f64 {
 
 /// An upper bound of a sum of floats `>= 0`.
 pub(crate) fn sum_up(terms: impl Iterator<Item = f64>) -> f64 {
-    terms.fold(0.0, add_up)
+    let (sum, count) = terms.fold((0.0, 0), |(sum, count), term| (sum + term, count + 1));
+    inflate(sum, count)
+}
+
+/// An upper bound of what a rounded sum of so many floats `>= 0` stands for.
+pub(crate) fn inflate(sum: f64, terms: usize) -> f64 {
+    mul_up(sum, 1.0 + gamma::<f64>(terms + 1))
 }
 
 /// `B` sums side by side, each of which can be bounded from below.
