@@ -68,7 +68,7 @@ mod highs {
     #[test]
     fn each_tier_is_sound_and_at_least_as_tight() {
         let (mut asked, mut gained, mut claimed) = (0, 0, 0);
-        for seed in 0..60 {
+        for seed in 0..150 {
             let case = random_case(seed);
             let region = case.query.region();
             let mut linear = Propagation::new(&case.lowered, region, Tier::Linear);
