@@ -88,12 +88,11 @@ fn descend(
         let values = constraints.iter().map(|(a, p, c)| dot(a, y) + dot(p, &x) + c);
         // The constraint that is farthest from holding leads.
         let worst = values.enumerate().max_by(|a, b| a.1.total_cmp(&b.1));
-        if worst.is_none_or(|(_, g)| g <= 0.0) {
-            if let Some(input) = region.to_f32_inside(&x) {
-                if accept(&input) {
-                    return Ok(true);
-                }
-            }
+        if worst.is_none_or(|(_, g)| g <= 0.0)
+            && let Some(input) = region.to_f32_inside(&x)
+            && accept(&input)
+        {
+            return Ok(true);
         }
         let Some((worst, _)) = worst else { return Ok(false) };
         if step == steps || out_of_time() {

@@ -91,10 +91,11 @@ pub fn decide(query: &Query, options: &Options) -> Result<Outcome, SearchError> 
     let count = query.unsafe_set().len();
 
     let centre = attack::centre(query);
-    if let Some(input) = query.region().to_f32_inside(&centre) {
-        if seems_unsafe(query, &input)? && found.accept(query, &input) {
-            return Ok(found.into_outcome(DecidedBy::Centre, vec![f64::NEG_INFINITY; count]));
-        }
+    if let Some(input) = query.region().to_f32_inside(&centre)
+        && seems_unsafe(query, &input)?
+        && found.accept(query, &input)
+    {
+        return Ok(found.into_outcome(DecidedBy::Centre, vec![f64::NEG_INFINITY; count]));
     }
 
     let lowered = lower_max_pool(query.network())?;
