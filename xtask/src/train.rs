@@ -8,7 +8,8 @@ use anyhow::{Context, Result, ensure};
 /// Arguments of `cargo xtask train`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// mnist-mlp, mnist-conv, mnist-residual or cifar-conv.
+    /// Which network.
+    #[arg(value_parser = ["mnist-mlp", "mnist-conv", "mnist-residual", "cifar-conv"])]
     name: String,
     /// Folder with the data set; data/mnist or data/cifar10 if left out.
     #[arg(long)]

@@ -178,7 +178,7 @@ pub(super) fn copy(file: &Remote, from: &Path, to: &Path, bar: &ProgressBar) -> 
         .and_then(|()| fs::copy(&source, &part).map_err(|source| Fault::File { path: part.clone(), source }))
         .and_then(|_| finish(file, &part, &to.join(file.name)));
     bar.set_position(file.size);
-    copied.map_err(|fault| Failed { name: file.name, faults: vec![(source.display().to_string(), fault)] })
+    copied.map_err(|fault| Failed { name: file.name, faults: vec![(from.display().to_string(), fault)] })
 }
 
 /// Checks `part` and gives it its name; a file that is wrong is removed.

@@ -7,7 +7,7 @@ use crate::*;
 use std::sync::Arc;
 use unmoved_ir::testing::Rng;
 use unmoved_ir::{Builder, Exact, Network, NodeId, Op, Rational, Slack, Tensor, lower_max_pool};
-use unmoved_property::{Conjunction, Query};
+use unmoved_property::{Conjunction, Constraint, InputRegion, Query};
 
 /// The network with other weights within its slack.
 fn moved(network: &Network, rng: &mut Rng) -> Network {
@@ -233,7 +233,7 @@ fn the_minimum_over_a_ball_is_sound_and_nearly_attained() {
         let x = b.input("x", &[5], unmoved_ir::DType::F32).unwrap();
         let y = b.push("y", dense(5, &weights, &[0.0]), &[x]).unwrap();
         let network = Arc::new(b.finish(y).unwrap());
-        let one = unmoved_property::Constraint {
+        let one = Constraint {
             outputs: vec![(0, Rational::ONE)],
             inputs: Vec::new(),
             constant: Rational::ZERO,
@@ -254,4 +254,39 @@ fn the_minimum_over_a_ball_is_sound_and_nearly_attained() {
         let value: f64 = x.iter().zip(&weights).map(|(x, w)| x * f64::from(*w)).sum();
         assert!(e <= value + 1e-9 && value - e < 1e-3, "seed {seed}: {e} {value}");
     }
+}
+
+#[test]
+fn one_relu_is_bounded_as_tightly_as_its_multiplier_allows() {
+    // With mu x subtracted nothing of the form is left at the input, and the bound is the least of a relu(x) - mu x.
+    let mut b = Builder::new();
+    let x = b.input("x", &[1], unmoved_ir::DType::F32).unwrap();
+    let a = b.push("a", Op::Relu, &[x]).unwrap();
+    let network = Arc::new(b.finish(a).unwrap());
+    let mut undecided = 0;
+    for seed in 0..300 {
+        let mut rng = Rng(6000 + seed);
+        let (l, width) = (rng.signed(), rng.unit());
+        let region = InputRegion::boxed(vec![exactly(l)], vec![exactly(l + width)]).unwrap();
+        let (a, mu) = (2.0 * rng.signed(), 2.0 * rng.signed());
+        let g = Constraint {
+            outputs: vec![(0, exactly(a))],
+            inputs: vec![(0, exactly(-mu))],
+            constant: Rational::ZERO,
+            strict: false,
+        };
+        let query = Query::new(network.clone(), region, vec![Conjunction(vec![g])]).unwrap();
+        let raw = Multipliers { relu: NodeId(1), slopes: Vec::new(), raw: vec![(0, mu)] };
+        let form = LinearForm { lambda: vec![1.0], multipliers: vec![raw] };
+        let found = bound(&mut Checker::<Exact, 1>::new(&query).unwrap(), &form, NodeId(0), 0, 0.0);
+        let value = |x: f64| &(&exactly(a) * &exactly(x.max(0.0))) - &(&exactly(mu) * &exactly(x));
+        let u = l + width;
+        let kink = if l < 0.0 && u > 0.0 { 0.0 } else { l };
+        undecided += usize::from(kink == 0.0);
+        let least = [l, u, kink].map(value).into_iter().min().unwrap();
+        assert_eq!(found, least.round_down(), "seed {seed}");
+        let float = bound(&mut Checker::<f64, 8>::new(&query).unwrap(), &form, NodeId(0), 0, 0.0);
+        assert!(exactly(float) <= least && found - float < 1e-13, "seed {seed}");
+    }
+    assert!(undecided > 50);
 }
