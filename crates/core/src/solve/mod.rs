@@ -64,6 +64,7 @@ pub struct Solution {
     pub ignored: usize,
 }
 
+#[cfg(feature = "microlp")]
 impl Solution {
     fn without_values(status: Status) -> Self {
         Self { status, cost: None, bound: None, values: None, duals: None, nodes: None, ignored: 0 }
