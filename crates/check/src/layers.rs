@@ -38,7 +38,7 @@ pub(crate) struct Affine<R> {
     pub(crate) weight: Vec<R>,
     /// One per row (Dense) or output channel (Conv2d).
     pub(crate) bias: Vec<R>,
-    /// Half of what the import may have rounded: relative per weight, absolute per bias, each per row or channel.
+    /// How far true weights may be from these, per row (Dense) or channel (Conv2d).
     pub(crate) slack: Option<unmoved_ir::Slack>,
     /// At least the sum of `|w|` of every row: over what one output reads.
     pub(crate) row_sum: f64,

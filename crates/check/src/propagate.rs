@@ -149,7 +149,8 @@ fn below<R: Real>(v: &R, error: f64) -> f64 {
 
 /// A float not below `v`, which may be off by `error`.
 fn above<R: Real>(v: &R, error: f64) -> f64 {
-    -below(&R::zero().minus(v), error)
+    // Not a negation, which would turn 0 into -0.
+    0.0 - below(&R::zero().minus(v), error)
 }
 
 fn map(bounds: &Bounds, f: impl Fn(f64) -> f64) -> Bounds {
