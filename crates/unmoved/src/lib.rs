@@ -11,11 +11,12 @@
 
 mod model;
 
-pub use model::{Model, ModelError, Written, read_model, write_model};
+pub use model::{Model, ModelError, Written, read_model, unsupported_operators, write_model};
 pub use unmoved_bounds as bounds;
 pub use unmoved_check as check;
 pub use unmoved_core as core;
 pub use unmoved_evaluate as evaluate;
 pub use unmoved_ir as ir;
+pub use unmoved_onnx as onnx;
 pub use unmoved_property as property;
 pub use unmoved_search as search;

@@ -40,6 +40,12 @@ pub enum ModelError {
     /// The native text format, whose errors name the file themselves.
     #[error(transparent)]
     Text(Box<unmoved_text::Error>),
+    /// A question about ONNX operators for another format.
+    #[error("{path}: only ONNX files can hold unsupported operators; the other formats have words for nothing else")]
+    NotOnnx {
+        /// The file.
+        path: PathBuf,
+    },
     /// An architecture for a format that carries its own.
     #[error("{path}: --arch is for safetensors; this format carries its architecture")]
     NeedlessArchitecture {
@@ -88,6 +94,16 @@ pub fn read_model(path: &Path, arch: Option<&Path>) -> Result<Model, ModelError>
             let network = unmoved_text::read(path).map_err(|e| ModelError::Text(Box::new(e)))?;
             Ok(Model { network, notices: Vec::new() })
         }
+    }
+}
+
+/// Every node of an ONNX file whose operator cannot be read, in the order of the file.
+pub fn unsupported_operators(path: &Path) -> Result<Vec<unmoved_onnx::Unsupported>, ModelError> {
+    match format(path)? {
+        Format::Onnx => {
+            unmoved_onnx::unsupported(path).map_err(|e| ModelError::Onnx { path: path.into(), source: Box::new(e) })
+        }
+        Format::Safetensors | Format::Text => Err(ModelError::NotOnnx { path: path.into() }),
     }
 }
 

@@ -1,7 +1,8 @@
 //! Errors as a user reads them: what, where, and what to do.
 
 use std::fmt;
-use unmoved::ModelError;
+use std::path::Path;
+use unmoved::{ModelError, onnx};
 
 /// An error with a stable code, notes and help.
 #[derive(Debug)]
@@ -28,7 +29,7 @@ impl CliError {
     }
 
     /// A file that cannot be written.
-    pub(crate) fn write(path: &std::path::Path, error: impl fmt::Display) -> Self {
+    pub(crate) fn write(path: &Path, error: impl fmt::Display) -> Self {
         Self::new("U0002", format!("cannot write {}: {error}", path.display()))
     }
 }
@@ -47,12 +48,32 @@ impl From<ModelError> for CliError {
     fn from(error: ModelError) -> Self {
         let code = match &error {
             ModelError::UnknownFormat { .. } => "U0100",
-            ModelError::Onnx { .. } => "U0107",
+            ModelError::NeedlessArchitecture { .. } | ModelError::NotOnnx { .. } => "U0101",
+            ModelError::Onnx { path, source } => match &**source {
+                onnx::Error::Node { operator, node, opset, problem } => {
+                    return Self::node(path, operator, node, *opset, problem);
+                }
+                _ => "U0106",
+            },
             ModelError::Safetensors { .. } => "U0108",
             ModelError::Text(_) => "U0109",
-            ModelError::NeedlessArchitecture { .. } => "U0101",
         };
         Self::new(code, error)
+    }
+}
+
+impl CliError {
+    /// A node of an ONNX file that cannot be encoded.
+    fn node(path: &Path, operator: &str, node: &str, opset: i64, problem: &onnx::Problem) -> Self {
+        let error = Self::new("U0107", format_args!("cannot encode {operator} (node \"{node}\", opset {opset})"))
+            .note(problem)
+            .note(format_args!("in {}", path.display()));
+        match problem {
+            onnx::Problem::NotPiecewiseLinear | onnx::Problem::UnsupportedOperator => {
+                error.help(format_args!("unmoved inspect {} --unsupported lists every such node", path.display()))
+            }
+            _ => error,
+        }
     }
 }
 

@@ -4,20 +4,44 @@ use super::question::ModelArgs;
 use super::{CliError, Exit, Output, print};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
+use std::path::Path;
 use unmoved::ir::{Network, Node, Op};
 
 /// `inspect`
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  unmoved inspect model.onnx")]
+#[command(after_help = "Example:\n  unmoved inspect model.onnx\n  unmoved inspect model.onnx --unsupported")]
 pub(crate) struct Args {
     #[command(flatten)]
     model: ModelArgs,
+    /// List the nodes of an ONNX file that cannot be read, and why; exit code 2 if there are any
+    #[arg(long)]
+    unsupported: bool,
 }
 
 pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
+    if args.unsupported {
+        return unsupported(&args.model.model, output);
+    }
     let network = args.model.read(output)?;
     print(&if output.is_json() { as_json(&network).to_string() } else { as_text(&network) });
     Ok(Exit::Holds)
+}
+
+fn unsupported(path: &Path, output: Output) -> Result<Exit, CliError> {
+    let found = unmoved::unsupported_operators(path)?;
+    if output.is_json() {
+        let nodes = found.iter().map(
+            |n| json!({"node": n.node, "operator": n.operator, "opset": n.opset, "problem": n.problem.to_string()}),
+        );
+        print(&json!({"unsupported": nodes.collect::<Vec<_>>()}).to_string());
+    } else if found.is_empty() {
+        print("every operator is supported");
+    } else {
+        let lines =
+            found.iter().map(|n| format!("{} (node \"{}\", opset {}): {}", n.operator, n.node, n.opset, n.problem));
+        print(&lines.collect::<Vec<_>>().join("\n"));
+    }
+    Ok(if found.is_empty() { Exit::Holds } else { Exit::Error })
 }
 
 fn details(node: &Node) -> String {
