@@ -28,16 +28,16 @@ pub(crate) struct Args {
 /// Installs what is missing and runs everything.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let tools = Tools::prepare()?;
-    tools.cargo_test(&args.filter, &[], None)?;
     match &args.data {
         Some(data) => {
             let data = data.canonicalize().with_context(|| format!("{}", data.display()))?;
-            // Certifying real networks is what the optimised build is for.
-            tools.cargo_test(&args.filter, &["--ignored"], Some(&data))?;
+            tools.cargo_test(&args.filter, &["--include-ignored"], Some(&data))?;
         }
         None => {
+            tools.cargo_test(&args.filter, &[], None)?;
             println!("tests that need data sets are left out; --data DIR or UNMOVED_DATA runs them");
-            tools.cargo_test(&Some("python".into()), &["--ignored"], None)?;
+            // Those that need nothing but the interpreter have it in their names.
+            tools.cargo_test(&Some("in_python".into()), &["--ignored"], None)?;
         }
     }
     let train = ["test", "--release", "--manifest-path", "xtask/train/Cargo.toml"];
@@ -95,9 +95,6 @@ impl Tools {
     fn cargo_test(&self, filter: &Option<String>, harness: &[&str], data: Option<&Path>) -> Result<()> {
         let mut command = self.command(env!("CARGO"));
         command.args(["test", "--workspace", "--all-features", "--no-fail-fast"]);
-        if data.is_some() {
-            command.arg("--release");
-        }
         command.arg("--").args(filter).args(harness);
         match data {
             Some(data) => command.env("UNMOVED_DATA", data),

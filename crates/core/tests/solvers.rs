@@ -75,7 +75,7 @@ fn optima_are_attained() {
 
 #[test]
 #[ignore = "needs highspy"]
-fn files_read_back_have_the_same_optimum() {
+fn files_read_back_by_highs_in_python_have_the_same_optimum() {
     let python = std::env::var("UNMOVED_PYTHON").expect("UNMOVED_PYTHON names an interpreter that has highspy");
     let folder = std::env::temp_dir().join(format!("unmoved-read-back-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();

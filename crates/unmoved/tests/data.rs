@@ -6,7 +6,7 @@ use std::sync::Arc;
 use unmoved::evaluate::{DataSet, Example};
 use unmoved::ir::{Network, Rational};
 use unmoved::property::{InputRegion, Norm, Query, Verdict};
-use unmoved::search::{Options, decide};
+use unmoved::search::{AttackOptions, Options, decide};
 
 fn data() -> PathBuf {
     std::env::var_os("UNMOVED_DATA").expect("UNMOVED_DATA names the folder with data and nets").into()
@@ -21,10 +21,10 @@ fn predicted(network: &Network, values: &[f32]) -> usize {
     (0..y.len()).fold(0, |best, k| if y[k] > y[best] { k } else { best })
 }
 
-/// Whether the label survives perturbations of 0.1, as the paper asks.
-fn robustness(network: &Arc<Network>, example: &Example) -> Query {
+/// Whether the label survives perturbations of `eps`.
+fn robustness(network: &Arc<Network>, example: &Example, eps: &str) -> Query {
     let centre = example.values.iter().map(|&v| f64::from(v)).collect();
-    let eps = "0.1".parse().expect("a number");
+    let eps = eps.parse().expect("a number");
     let region = InputRegion::ball(centre, Norm::Linf, eps, Some((Rational::ZERO, Rational::ONE))).expect("a region");
     Query::robustness(network.clone(), region, example.label.expect("labelled")).expect("a query")
 }
@@ -48,7 +48,7 @@ fn the_first_fifty_images_are_decided() {
     let network = network("mnist_wk17a_linf0.1.onnx");
     let examples = DataSet::Mnist.read_test(&data().join("data/mnist"), 0..50).expect("MNIST");
     for (index, example) in examples.iter().enumerate() {
-        let outcome = decide(&robustness(&network, example), &Options::default()).expect("a workable query");
+        let outcome = decide(&robustness(&network, example, "0.1"), &Options::default()).expect("a workable query");
         match outcome.verdict {
             Verdict::Violated(_) => assert_eq!(index, 8),
             Verdict::Robust => assert_ne!(index, 8),
@@ -99,6 +99,33 @@ fn encoding_is_deterministic() {
     assert!(first == unmoved(&arguments));
 }
 
+/// How many of the images are classified correctly, and certified at `eps` by bounds alone.
+fn worth(model: &str, examples: &[Example], eps: &str) -> (usize, usize) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../test-models").join(model);
+    let network = Arc::new(unmoved::read_model(&path, None).expect("a readable model").network);
+    let options = Options { attack: AttackOptions { restarts: 0, ..AttackOptions::default() }, ..Options::default() };
+    let (mut right, mut certified) = (0, 0);
+    for example in examples {
+        right += usize::from(Some(predicted(&network, &example.values)) == example.label);
+        let outcome = decide(&robustness(&network, example, eps), &options).expect("a workable query");
+        certified += usize::from(outcome.verdict == Verdict::Robust);
+    }
+    println!("{model}: {right} right, {certified} certified at {eps}, of {}", examples.len());
+    (right, certified)
+}
+
+/// The table in `test-models/README.md`.
+#[test]
+#[ignore = "needs UNMOVED_DATA"]
+fn test_models_are_worth_what_is_said_of_them() {
+    let mnist = DataSet::Mnist.read_test(&data().join("data/mnist"), 0..500).expect("MNIST");
+    assert_eq!(worth("mnist-conv.onnx", &mnist, "0.1"), (484, 446));
+    assert_eq!(worth("mnist-mlp.onnx", &mnist, "0.05"), (484, 446));
+    assert_eq!(worth("mnist-residual.onnx", &mnist, "0.1"), (484, 446));
+    let cifar = DataSet::Cifar10.read_test(&data().join("data/cifar10"), 0..1017).expect("CIFAR-10");
+    assert_eq!(worth("cifar-conv.onnx", &cifar, "2/255"), (509, 294));
+}
+
 /// HiGHS, given the encoding alone, says the same as the certificates and counterexamples.
 #[cfg(feature = "highs")]
 #[test]
@@ -110,7 +137,7 @@ fn highs_agrees_on_the_first_twenty_images() {
     let network = network("mnist_wk17a_linf0.1.onnx");
     let examples = DataSet::Mnist.read_test(&data().join("data/mnist"), 0..20).expect("MNIST");
     for (index, example) in examples.iter().enumerate() {
-        let query = robustness(&network, example);
+        let query = robustness(&network, example, "0.1");
         let lowered = unmoved::ir::lower_max_pool(query.network()).expect("no max-pool");
         let propagation = Propagation::new(&lowered, query.region(), Tier::Linear);
         let milp = encode(&query, &propagation, Objective::Feasibility, None).expect("an encodable query");

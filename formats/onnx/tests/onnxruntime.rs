@@ -68,7 +68,7 @@ fn models(folder: &Path, found: &mut Vec<PathBuf>) {
 
 #[test]
 #[ignore = "needs onnxruntime"]
-fn agrees_with_onnxruntime() {
+fn agrees_with_onnxruntime_in_python() {
     let folder = tempfile::tempdir().unwrap();
     let mut real = Vec::new();
     if let Ok(root) = std::env::var("UNMOVED_DATA") {
