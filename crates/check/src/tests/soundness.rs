@@ -63,14 +63,6 @@ fn traces(rng: &mut Rng, query: &Query, samples: &[Vec<f32>]) -> Vec<Vec<Vec<Exa
     samples.iter().map(one).collect()
 }
 
-fn contains(rows: &[Option<Bounds>], trace: &[Vec<Exact>]) -> bool {
-    rows.iter().zip(trace).filter_map(|(row, values)| Some((row.as_ref()?, values))).all(|(row, values)| {
-        let inside =
-            |k: usize| Exact::from_f64(row.lower[k]) <= values[k] && values[k] <= Exact::from_f64(row.upper[k]);
-        (0..values.len()).all(inside)
-    })
-}
-
 #[test]
 fn the_initial_table_contains_what_samples_give() {
     let (mut points, mut undecided) = (0, 0);

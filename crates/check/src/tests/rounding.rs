@@ -1,0 +1,158 @@
+//! Bounds in floats against the same bounds in exact numbers, where rounding is at its worst: numbers of very different
+//! sizes that cancel, products that underflow.
+
+use super::support::*;
+use crate::check::Checker;
+use crate::*;
+use std::sync::Arc;
+use unmoved_ir::testing::Rng;
+use unmoved_ir::{Builder, DType, Dense, Exact, Gather, Network, NodeId, Op, Rational, Slack, Tensor};
+use unmoved_property::{Conjunction, Constraint, InputRegion, Norm, Query};
+
+/// The sizes of the numbers of one test: `2^middle`, give or take `spread` powers of two.
+#[derive(Clone, Copy)]
+struct Sizes {
+    middle: i32,
+    spread: usize,
+}
+
+impl Sizes {
+    fn number(self, rng: &mut Rng) -> f64 {
+        let exponent = self.middle - self.spread as i32 + rng.below(2 * self.spread + 1) as i32;
+        // In two steps: 2^-1074 is a float, but powi takes the inverse of an infinity.
+        rng.signed() * 2f64.powi(exponent / 2) * 2f64.powi(exponent - exponent / 2)
+    }
+}
+
+/// Shared values, copies, a sum of a value with itself, and a slack: everything that an adjoint passes through.
+fn network(rng: &mut Rng, sizes: Sizes, slack: bool) -> Arc<Network> {
+    let layer = |rng: &mut Rng, inputs: usize, outputs: usize| {
+        let mut list = |n: usize| -> Vec<f64> { (0..n).map(|_| sizes.number(rng)).collect() };
+        let weight = Tensor::f64(&[outputs, inputs], list(inputs * outputs)).unwrap();
+        let mut dense = Dense::new(weight, Tensor::f64(&[outputs], list(outputs)).unwrap()).unwrap();
+        if slack && rng.below(3) == 0 {
+            let mut errors = || (0..outputs).map(|_| 1e-9 * rng.unit()).collect();
+            dense.slack = Some(Slack { weight: errors(), bias: errors() });
+        }
+        Op::Dense(dense)
+    };
+    let mut b = Builder::new();
+    let x = b.input("x", &[5], DType::F64).unwrap();
+    let h = b.push("h", layer(rng, 5, 6), &[x]).unwrap();
+    let a = b.push("a", Op::Relu, &[h]).unwrap();
+    let index = (0..8).map(|_| (rng.below(4) > 0).then(|| rng.below(6) as u32)).collect();
+    let g = b.push("g", Op::Gather(Gather::new(index, &[8]).unwrap()), &[a]).unwrap();
+    let twice = b.push("twice", Op::Add, &[g, g]).unwrap();
+    let k = b.push("k", layer(rng, 8, 6), &[twice]).unwrap();
+    let sum = b.push("sum", Op::Add, &[k, h]).unwrap();
+    let c = b.push("c", Op::Relu, &[sum]).unwrap();
+    let y = b.push("y", layer(rng, 6, 3), &[c]).unwrap();
+    Arc::new(b.finish(y).unwrap())
+}
+
+fn region(rng: &mut Rng, sizes: Sizes) -> InputRegion {
+    let centre: Vec<f64> = (0..5).map(|_| sizes.number(rng)).collect();
+    let eps = exactly(sizes.number(rng).abs());
+    let third = &eps * &rational("1/3");
+    let norm = match rng.below(3) {
+        0 => Norm::L1,
+        1 => Norm::L2,
+        _ => {
+            let ends = |add: &Rational| centre.iter().map(|&c| &exactly(c) + add).collect();
+            return InputRegion::boxed(ends(&-&third), ends(&eps)).unwrap();
+        }
+    };
+    InputRegion::ball(centre, norm, third, None).unwrap()
+}
+
+fn query(rng: &mut Rng, sizes: Sizes) -> Query {
+    let network = network(rng, sizes, true);
+    let third = |rng: &mut Rng| &exactly(sizes.number(rng)) * &rational("1/3");
+    let constraints = (0..2).map(|_| Constraint {
+        outputs: (0..3).map(|k| (k, third(rng))).collect(),
+        inputs: (0..5).map(|i| (i, third(rng))).collect(),
+        constant: third(rng),
+        strict: false,
+    });
+    let conjunction = Conjunction(constraints.collect());
+    Query::new(network, region(rng, sizes), vec![conjunction]).unwrap()
+}
+
+/// Multipliers for every element of every Relu: then both arithmetics bound by the same ones.
+fn all_multipliers<const B: usize>(rng: &mut Rng, checker: &Checker<'_, f64, B>, sizes: Sizes) -> Vec<Multipliers> {
+    let relus = checker.prover.layers.nodes.iter().enumerate().filter(|(_, layer)| layer.is_relu());
+    relus
+        .map(|(node, layer)| {
+            let raw = (0..layer.image.len() as u32).map(|k| (k, sizes.number(rng))).collect();
+            Multipliers { relu: NodeId(node), slopes: Vec::new(), raw }
+        })
+        .collect()
+}
+
+const SIZES: [Sizes; 5] = [
+    Sizes { middle: 0, spread: 1 },
+    Sizes { middle: 0, spread: 30 },
+    Sizes { middle: 60, spread: 60 },
+    // Products of two are subnormal, those of three vanish.
+    Sizes { middle: -525, spread: 12 },
+    Sizes { middle: -1060, spread: 10 },
+];
+
+#[test]
+fn no_bound_in_floats_exceeds_the_exact_one() {
+    let (mut compared, mut close, mut positive) = (0, 0, 0);
+    for seed in 0..600 {
+        let mut rng = Rng(7000 + seed);
+        let sizes = SIZES[seed as usize % SIZES.len()];
+        let query = query(&mut rng, sizes);
+        let Ok(mut float) = Checker::<f64, 8>::new(&query) else { continue };
+        let Ok(mut exact) = Checker::<Exact, 1>::new(&query) else { continue };
+        // What the table alone makes of it is another question; here both read the same.
+        exact.prover.table.rows = float.prover.table.rows.clone();
+        for _ in 0..3 {
+            let lambda = (0..2).map(|_| sizes.number(&mut rng).abs()).collect();
+            let form = LinearForm { lambda, multipliers: all_multipliers(&mut rng, &float, sizes) };
+            let (node, k) = element(&mut rng, &float);
+            let c = sizes.number(&mut rng);
+            let (f, e) = (bound(&mut float, &form, node, k, c), bound(&mut exact, &form, node, k, c));
+            if f.is_nan() {
+                continue;
+            }
+            compared += 1;
+            assert!(f <= e, "seed {seed}: {f:e} exceeds {e:e}");
+            close += usize::from(e - f <= 1e-9 * e.abs());
+            positive += usize::from(f > 0.0);
+        }
+    }
+    assert!(compared > 1500 && close > 500 && positive > 0, "{compared} {close} {positive}");
+}
+
+#[test]
+fn the_table_in_floats_reaches_to_the_corners_of_the_box() {
+    let mut corners = 0;
+    for seed in 0..400 {
+        let mut rng = Rng(8000 + seed);
+        let sizes = SIZES[seed as usize % SIZES.len()];
+        let network = network(&mut rng, sizes, false);
+        let ends: Vec<[f64; 2]> = (0..5).map(|_| [sizes.number(&mut rng), sizes.number(&mut rng)]).collect();
+        let end = |pick: fn(f64, f64) -> f64| ends.iter().map(|[a, b]| exactly(pick(*a, *b))).collect();
+        let region = InputRegion::boxed(end(f64::min), end(f64::max)).unwrap();
+        let query = Query::new(network.clone(), region, vec![]).unwrap();
+        let Ok(table) = initial_bounds(&query, Arithmetic::Float) else { continue };
+        let Op::Dense(first) = &network.nodes()[1].op else { panic!("the first layer is dense") };
+        for k in 0..first.outputs() {
+            for side in [-1.0, 1.0] {
+                // The corner where element k of the first layer is smallest, or largest.
+                let corner = |(i, [a, b]): (usize, &[f64; 2])| {
+                    let up = side * first.weight.get(k * first.inputs() + i) > 0.0;
+                    Exact::from_f64(if up { a.max(*b) } else { a.min(*b) })
+                };
+                let x: Vec<Exact> = ends.iter().enumerate().map(corner).collect();
+                let trace = network.trace(&x).unwrap();
+                assert!(contains(&table, &trace), "seed {seed}");
+                corners += 1;
+            }
+        }
+    }
+    assert!(corners > 3000, "{corners}");
+}
