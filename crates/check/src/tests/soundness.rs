@@ -6,7 +6,7 @@ use crate::real::Real;
 use crate::*;
 use std::sync::Arc;
 use unmoved_ir::testing::Rng;
-use unmoved_ir::{Builder, Exact, Network, NodeId, Op, Rational, Slack, Tensor, lower_max_pool};
+use unmoved_ir::{Builder, Conv2d, Exact, Network, NodeId, Op, Rational, Slack, Tensor, lower_max_pool};
 use unmoved_property::{Conjunction, Constraint, InputRegion, Query};
 
 /// The network with other weights within its slack.
@@ -281,4 +281,29 @@ fn one_relu_is_bounded_as_tightly_as_its_multiplier_allows() {
         assert!(exactly(float) <= least && found - float < 1e-13, "seed {seed}");
     }
     assert!(undecided > 50);
+}
+
+#[test]
+fn a_window_in_the_padding_leaves_no_error_behind() {
+    // The outermost elements of the second convolution read nothing but padding.
+    let conv = |padding: usize| {
+        let weight = Tensor::f32(&[1, 1, 1, 1], vec![0.7]).unwrap();
+        let mut conv = Conv2d::new(weight, Tensor::f32(&[1], vec![0.1]).unwrap()).unwrap();
+        conv.padding = [padding; 4];
+        Op::Conv2d(conv)
+    };
+    let mut b = Builder::new();
+    let x = b.input("x", &[1, 2, 2], unmoved_ir::DType::F32).unwrap();
+    let inner = b.push("inner", conv(0), &[x]).unwrap();
+    let outer = b.push("outer", conv(1), &[inner]).unwrap();
+    let a = b.push("a", Op::Relu, &[outer]).unwrap();
+    let region = InputRegion::boxed(vec![exactly(-0.3); 4], vec![Rational::ONE; 4]).unwrap();
+    let query = Query::new(Arc::new(b.finish(a).unwrap()), region, vec![]).unwrap();
+    let mut checker = Checker::<f64, 8>::new(&query).unwrap();
+    let mut of = |k: u32| bound(&mut checker, &LinearForm::default(), NodeId(2), k, 1e16);
+    let before = of(5);
+    for _ in 0..100 {
+        of(0);
+    }
+    assert_eq!(of(5), before);
 }
