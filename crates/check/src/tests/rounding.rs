@@ -156,3 +156,36 @@ fn the_table_in_floats_reaches_to_the_corners_of_the_box() {
     }
     assert!(corners > 3000, "{corners}");
 }
+
+#[test]
+fn the_minimum_over_a_ball_is_not_above_the_exact_one() {
+    // Without a range the minimum of w . x around 0 is -eps |w|*; squared, that is a fraction.
+    let mut below = 0;
+    for seed in 0..400 {
+        let mut rng = Rng(8500 + seed);
+        let weights: Vec<f64> = (0..4).map(|_| rng.signed()).collect();
+        let eps = &exactly(rng.unit()) * &rational(["1", "1/3"][rng.below(2)]);
+        let norm = [Norm::L1, Norm::L2][rng.below(2)];
+        let square = |v: &Rational| v * v;
+        let squares = weights.iter().map(|&w| square(&exactly(w)));
+        let dual = match norm {
+            Norm::L1 => squares.max().unwrap(),
+            _ => squares.fold(Rational::ZERO, |sum, s| &sum + &s),
+        };
+        let mut b = Builder::new();
+        let x = b.input("x", &[4], DType::F64).unwrap();
+        let weight = Tensor::f64(&[1, 4], weights).unwrap();
+        let y = b.push("y", Op::Dense(Dense::new(weight, Tensor::zeros(&[1]).unwrap()).unwrap()), &[x]).unwrap();
+        let region = InputRegion::ball(vec![0.0; 4], norm, eps.clone(), None).unwrap();
+        let query = Query::new(Arc::new(b.finish(y).unwrap()), region, vec![]).unwrap();
+        let form = LinearForm::default();
+        let float = bound(&mut Checker::<f64, 8>::new(&query).unwrap(), &form, NodeId(1), 0, 1.0);
+        let exact = bound(&mut Checker::<Exact, 1>::new(&query).unwrap(), &form, NodeId(1), 0, 1.0);
+        let least = &square(&eps) * &dual;
+        for found in [float, exact] {
+            assert!(found < 0.0 && square(&exactly(found)) >= least, "seed {seed}");
+        }
+        below += usize::from(square(&exactly(exact * (1.0 - 1e-14))) < least);
+    }
+    assert!(below > 300, "{below}");
+}

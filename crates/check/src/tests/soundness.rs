@@ -307,3 +307,24 @@ fn a_window_in_the_padding_leaves_no_error_behind() {
     }
     assert_eq!(of(5), before);
 }
+
+#[test]
+fn slack_stays_that_of_the_whole_region() {
+    // Below a split the inputs, and what relative errors of weights amount to, are smaller; beside it they are not.
+    let mut op = dense(1, &[1.0], &[0.0]);
+    if let Op::Dense(dense) = &mut op {
+        dense.slack = Some(Slack { weight: vec![0.5], bias: vec![0.0] });
+    }
+    let mut b = Builder::new();
+    let x = b.input("x", &[1], unmoved_ir::DType::F32).unwrap();
+    let h = b.push("h", op, &[x]).unwrap();
+    let a = b.push("a", Op::Relu, &[h]).unwrap();
+    let region = InputRegion::boxed(vec![-&Rational::ONE], vec![Rational::from(4)]).unwrap();
+    let query = Query::new(Arc::new(b.finish(a).unwrap()), region, vec![]).unwrap();
+    let mut checker = Checker::<Exact, 1>::new(&query).unwrap();
+    checker.step(&Step::SplitInput { index: 0, at: 0.0 }).unwrap();
+    checker.step(&Step::Recompute { nodes: vec![NodeId(1)] }).unwrap();
+    assert!(checker.resume());
+    // The weight may be 3/2, and 4 is in this part.
+    assert!(bound(&mut checker, &LinearForm::default(), NodeId(1), 0, -1.0) <= -6.0);
+}
