@@ -148,7 +148,7 @@ fn meets(trace: &[Vec<Exact>], &(node, k, side, at): &Condition) -> bool {
 #[test]
 fn the_table_stays_true_below_splits_lemmas_clips_and_recomputation() {
     let (mut points, mut steps, mut clips, mut lemmas) = (0, 0, 0, 0);
-    for seed in 0..400 {
+    for seed in 0..250 {
         let mut rng = Rng(2000 + seed);
         let Some((query, mut samples)) = query(&mut rng, seed % 3 == 0) else { continue };
         let violates = |x: &Vec<f32>| replay(&query, x).is_ok();
