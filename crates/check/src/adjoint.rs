@@ -51,6 +51,10 @@ impl<R: Real, const B: usize> Adjoint<R, B> {
     /// Prepares for adding to elements of a window: grows the window and the error bound.
     pub(crate) fn open(&mut self, image: Image, window: &Window, incoming: &Incoming<B>) {
         self.reserve(image);
+        if window.is_empty() {
+            // Nothing is added, and nothing would clear an error here: the walk passes by nodes without a window.
+            return;
+        }
         let occupied = !self.window.is_empty();
         let present = if occupied { self.size(image) } else { [0.0; B] };
         let roundings = incoming.roundings + usize::from(occupied);

@@ -2,6 +2,7 @@ mod format;
 mod proofs;
 mod refusals;
 mod replays;
+mod rounding;
 mod soundness;
 mod support;
 mod tampering;

@@ -29,8 +29,11 @@ impl Network {
             let quotient = |v: Rational| v.checked_div(&std).expect("std is positive");
             let (factor, summand) = (quotient(Rational::ONE), quotient(-&of(mean, c)));
             let rounded = factor.to_f64();
-            // Relative to the rounded factor, and the division itself rounded up.
-            scale.error = scale.error.max((factor.distance_up(rounded) / rounded.abs()).next_up());
+            let distance = factor.distance_up(rounded);
+            if distance > 0.0 {
+                // Relative to the rounded factor, and the division itself rounded up.
+                scale.error = scale.error.max((distance / rounded.abs()).next_up());
+            }
             scale.values.push(rounded);
             shift.errors.push(summand.distance_up(summand.to_f64()));
             shift.values.push(summand.to_f64());

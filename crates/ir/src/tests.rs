@@ -1,6 +1,7 @@
 mod evaluate;
 mod geometry;
 mod numbers;
+mod prepend;
 mod reference;
 mod rewrites;
 mod structure;

@@ -51,7 +51,7 @@ fn holding(rng: &mut Rng, network: Arc<Network>, region: InputRegion) -> Query {
 #[test]
 fn branch_and_bound_proves_what_holds() {
     let (mut proved, mut kinds) = (0, [0; 8]);
-    for seed in 0..300 {
+    for seed in 0..200 {
         let mut rng = Rng(4000 + seed);
         let network = if seed % 3 == 0 { network(&mut rng, seed % 2 == 0) } else { small(&mut rng) };
         let region = region(&mut rng, network.input().shape.len());
@@ -77,7 +77,7 @@ fn branch_and_bound_proves_what_holds() {
             }] += 1;
         }
     }
-    assert!(proved > 30 && kinds.iter().all(|&count| count > 2), "{proved} {kinds:?}");
+    assert!(proved > 20 && kinds.iter().all(|&count| count > 2), "{proved} {kinds:?}");
 }
 
 #[test]

@@ -118,6 +118,14 @@ fn a_bound_that_overflows() {
     let query = tiny_query("1/8");
     let refusal = check(&query, &Certificate::new(&query, huge), Arithmetic::Float).unwrap_err();
     assert_eq!(refusal, Refusal::Step { step: 0, wrong: WrongStep::Overflow });
+    // Where nothing is left, a lemma gives the largest float, from which no intervals can be computed.
+    let steps = vec![
+        Step::SplitRelu { node: node(1), index: 1 },
+        Step::Lemma { node: node(0), index: 0, side: Side::Lower },
+        Step::Empty,
+        Step::Recompute { nodes: vec![node(1)] },
+    ];
+    assert_eq!(wrong(steps), (3, WrongStep::Overflow));
 }
 
 #[test]
@@ -154,6 +162,19 @@ fn weights_before_the_disjuncts_are_split() {
         check(&query, &Certificate::new(&query, vec![Step::SplitDisjuncts, leaf(1), leaf(1)]), Arithmetic::Float)
             .is_ok()
     );
+}
+
+#[test]
+fn weights_after_a_lemma_that_split_the_disjuncts() {
+    // Below the lemma all disjuncts are possible again; with the last one only, everything would follow.
+    let mut set = tiny_query("1/2").unsafe_set().to_vec();
+    let never = Constraint { constant: Rational::from(9), ..set[0].0[0].clone() };
+    set.push(Conjunction(vec![never]));
+    let query = Query::new(tiny(), tiny_region("1/2"), set).unwrap();
+    let zero = Step::Linear(LinearForm::default());
+    let lemma = Step::Lemma { node: node(1), index: 0, side: Side::Lower };
+    let steps = vec![lemma, Step::SplitDisjuncts, zero.clone(), zero, leaf(1)];
+    assert_eq!(refused_for(&query, steps), Refusal::Step { step: 4, wrong: WrongStep::NoDisjunct });
 }
 
 #[test]

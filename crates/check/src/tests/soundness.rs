@@ -6,7 +6,7 @@ use crate::real::Real;
 use crate::*;
 use std::sync::Arc;
 use unmoved_ir::testing::Rng;
-use unmoved_ir::{Builder, Exact, Network, NodeId, Op, Rational, Slack, Tensor, lower_max_pool};
+use unmoved_ir::{Builder, Conv2d, Exact, Network, NodeId, Op, Rational, Slack, Tensor, lower_max_pool};
 use unmoved_property::{Conjunction, Constraint, InputRegion, Query};
 
 /// The network with other weights within its slack.
@@ -61,14 +61,6 @@ fn traces(rng: &mut Rng, query: &Query, samples: &[Vec<f32>]) -> Vec<Vec<Vec<Exa
         network.trace(&exact_vec(x)).unwrap()
     };
     samples.iter().map(one).collect()
-}
-
-fn contains(rows: &[Option<Bounds>], trace: &[Vec<Exact>]) -> bool {
-    rows.iter().zip(trace).filter_map(|(row, values)| Some((row.as_ref()?, values))).all(|(row, values)| {
-        let inside =
-            |k: usize| Exact::from_f64(row.lower[k]) <= values[k] && values[k] <= Exact::from_f64(row.upper[k]);
-        (0..values.len()).all(inside)
-    })
 }
 
 #[test]
@@ -156,7 +148,7 @@ fn meets(trace: &[Vec<Exact>], &(node, k, side, at): &Condition) -> bool {
 #[test]
 fn the_table_stays_true_below_splits_lemmas_clips_and_recomputation() {
     let (mut points, mut steps, mut clips, mut lemmas) = (0, 0, 0, 0);
-    for seed in 0..400 {
+    for seed in 0..250 {
         let mut rng = Rng(2000 + seed);
         let Some((query, mut samples)) = query(&mut rng, seed % 3 == 0) else { continue };
         let violates = |x: &Vec<f32>| replay(&query, x).is_ok();
@@ -289,4 +281,50 @@ fn one_relu_is_bounded_as_tightly_as_its_multiplier_allows() {
         assert!(exactly(float) <= least && found - float < 1e-13, "seed {seed}");
     }
     assert!(undecided > 50);
+}
+
+#[test]
+fn a_window_in_the_padding_leaves_no_error_behind() {
+    // The outermost elements of the second convolution read nothing but padding.
+    let conv = |padding: usize| {
+        let weight = Tensor::f32(&[1, 1, 1, 1], vec![0.7]).unwrap();
+        let mut conv = Conv2d::new(weight, Tensor::f32(&[1], vec![0.1]).unwrap()).unwrap();
+        conv.padding = [padding; 4];
+        Op::Conv2d(conv)
+    };
+    let mut b = Builder::new();
+    let x = b.input("x", &[1, 2, 2], unmoved_ir::DType::F32).unwrap();
+    let inner = b.push("inner", conv(0), &[x]).unwrap();
+    let outer = b.push("outer", conv(1), &[inner]).unwrap();
+    let a = b.push("a", Op::Relu, &[outer]).unwrap();
+    let region = InputRegion::boxed(vec![exactly(-0.3); 4], vec![Rational::ONE; 4]).unwrap();
+    let query = Query::new(Arc::new(b.finish(a).unwrap()), region, vec![]).unwrap();
+    let mut checker = Checker::<f64, 8>::new(&query).unwrap();
+    let mut of = |k: u32| bound(&mut checker, &LinearForm::default(), NodeId(2), k, 1e16);
+    let before = of(5);
+    for _ in 0..100 {
+        of(0);
+    }
+    assert_eq!(of(5), before);
+}
+
+#[test]
+fn slack_stays_that_of_the_whole_region() {
+    // Below a split the inputs, and what relative errors of weights amount to, are smaller; beside it they are not.
+    let mut op = dense(1, &[1.0], &[0.0]);
+    if let Op::Dense(dense) = &mut op {
+        dense.slack = Some(Slack { weight: vec![0.5], bias: vec![0.0] });
+    }
+    let mut b = Builder::new();
+    let x = b.input("x", &[1], unmoved_ir::DType::F32).unwrap();
+    let h = b.push("h", op, &[x]).unwrap();
+    let a = b.push("a", Op::Relu, &[h]).unwrap();
+    let region = InputRegion::boxed(vec![-&Rational::ONE], vec![Rational::from(4)]).unwrap();
+    let query = Query::new(Arc::new(b.finish(a).unwrap()), region, vec![]).unwrap();
+    let mut checker = Checker::<Exact, 1>::new(&query).unwrap();
+    checker.step(&Step::SplitInput { index: 0, at: 0.0 }).unwrap();
+    checker.step(&Step::Recompute { nodes: vec![NodeId(1)] }).unwrap();
+    assert!(checker.resume());
+    // The weight may be 3/2, and 4 is in this part.
+    assert!(bound(&mut checker, &LinearForm::default(), NodeId(1), 0, -1.0) <= -6.0);
 }

@@ -264,3 +264,12 @@ pub(super) fn prove(query: &Query, rng: &mut Rng, budget: usize) -> Option<Certi
     }
     None
 }
+
+/// Whether every value lies within the bounds of its element, where it has any.
+pub(super) fn contains(rows: &[Option<Bounds>], trace: &[Vec<Exact>]) -> bool {
+    rows.iter().zip(trace).filter_map(|(row, values)| Some((row.as_ref()?, values))).all(|(row, values)| {
+        let inside =
+            |k: usize| Exact::from_f64(row.lower[k]) <= values[k] && values[k] <= Exact::from_f64(row.upper[k]);
+        (0..values.len()).all(inside)
+    })
+}
