@@ -268,3 +268,34 @@ fn what_cancels_keeps_its_error() {
     }
     assert!(off.iter().all(|&n| n > 100), "{off:?}");
 }
+
+#[test]
+fn long_sums_drift_no_farther_than_their_error() {
+    // 500 times -0.1 and then 250 times 0.2 is zero; in floats the first sum drifts off, and the second does not go back.
+    let drift = (0..500).fold(0.0, |s, _| s - 0.1) + 50.0;
+    assert!(f64::abs(drift) > 1e-13);
+    for sign in [-1.0, 1.0] {
+        let list: Vec<f64> = (0..750).map(|k| sign * if k < 500 { -0.1 } else { 0.2 }).collect();
+        let zeros = || Tensor::zeros(&[750]).unwrap();
+        let dense = Dense::new(Tensor::f64(&[750, 1], list.clone()).unwrap(), zeros()).unwrap();
+        let conv = Conv2d::new(Tensor::f64(&[750, 1, 1, 1], list.clone()).unwrap(), zeros()).unwrap();
+        let gather = Gather::new(vec![Some(0); 750], &[750]).unwrap();
+        let ones = vec![1.0; 750];
+        for (op, dims, c) in [
+            (Op::Dense(dense), &[1][..], &ones),
+            (Op::Conv2d(conv), &[1, 1, 1], &ones),
+            (Op::Gather(gather), &[1], &list),
+        ] {
+            let mut b = Builder::new();
+            let x = b.input("x", dims, DType::F64).unwrap();
+            let y = b.push("y", op, &[x]).unwrap();
+            let region = InputRegion::boxed(vec![Rational::ONE], vec![Rational::ONE]).unwrap();
+            let outputs = c.iter().enumerate().map(|(k, &c)| (k, exactly(c))).collect();
+            let g = Constraint { outputs, inputs: Vec::new(), constant: Rational::ZERO, strict: false };
+            let query = Query::new(Arc::new(b.finish(y).unwrap()), region, vec![Conjunction(vec![g])]).unwrap();
+            let form = LinearForm::with_lambda(vec![1.0]);
+            let float = bound(&mut Checker::<f64, 8>::new(&query).unwrap(), &form, NodeId(0), 0, 0.0);
+            assert!(float <= 0.0, "{:?}: {float:e}", query.network().nodes()[1].op.name());
+        }
+    }
+}
