@@ -4,9 +4,9 @@ use crate::attack::{self, AttackOptions};
 use crate::solver::{self, Answer};
 use std::time::{Duration, Instant};
 use unmoved_bounds::{LinearForm, Propagation, Tier};
-use unmoved_check::{Arithmetic, Certificate, ReplayError, Step, check, replay};
+use unmoved_check::{Arithmetic, Certificate, Multipliers, ReplayError, Step, check, replay};
 use unmoved_core::{EncodeError, SolverError};
-use unmoved_ir::{IrError, Network, lower_max_pool};
+use unmoved_ir::{IrError, Network, Op, lower_max_pool};
 use unmoved_property::{Constraint, Counterexample, Query, Reason, Verdict};
 
 /// How a query is to be decided.
@@ -104,11 +104,18 @@ pub fn decide(query: &Query, options: &Options) -> Result<Outcome, SearchError> 
     let mut propagation = Propagation::new(&lowered, query.region(), Tier::Interval);
     close_by_bounds(query, &mut propagation, &mut margins, &mut leaves);
     if leaves.iter().all(Option::is_some) {
-        return Ok(certify(query, leaves, margins, DecidedBy::Interval));
+        let outcome = certify(query, leaves, margins.clone(), DecidedBy::Interval);
+        if outcome.verdict == Verdict::Robust {
+            return Ok(outcome);
+        }
     }
+    // The checker's bounds are linear ones. These are tighter, but with them its rule may choose other slopes, and a form
+    // that intervals have shown to be positive may be so no more.
+    leaves = vec![None; count];
     if !clock.is_out() {
         propagation = Propagation::new(&lowered, query.region(), Tier::Linear);
         close_by_bounds(query, &mut propagation, &mut margins, &mut leaves);
+        close_by_last_layer(query, &propagation, &mut margins, &mut leaves);
         if leaves.iter().all(Option::is_some) {
             return Ok(certify(query, leaves, margins, DecidedBy::Linear));
         }
@@ -162,6 +169,48 @@ fn close_by_bounds(query: &Query, propagation: &mut Propagation<'_>, margins: &m
             let mut lambda = vec![0.0; query.unsafe_set()[*i].0.len()];
             lambda[*j] = 1.0;
             leaves[*i] = Some(Step::Linear(unmoved_check::LinearForm::with_lambda(lambda)));
+        }
+    }
+}
+
+/// Tries the intervals of the last hidden layer alone, which no line through its ReLUs can always replace: networks trained by interval
+/// bounds are often certified by these. As multipliers they are zeros.
+fn close_by_last_layer(query: &Query, propagation: &Propagation<'_>, margins: &mut [f64], leaves: &mut [Option<Step>]) {
+    let network = &propagation.lowered().network;
+    let output = network.node(network.output());
+    let Op::Dense(last) = &output.op else { return };
+    let (weight, bias, hidden) = (last.weight.to_f64(), last.bias.to_f64(), output.inputs[0]);
+    let mut relu = hidden;
+    while network.node(relu).op == Op::Flatten {
+        relu = network.node(relu).inputs[0];
+    }
+    if network.node(relu).op != Op::Relu {
+        return;
+    }
+    let bounds = propagation.bounds(hidden);
+    for i in still_open(leaves) {
+        let constraints = &query.unsafe_set()[i].0;
+        for (j, constraint) in constraints.iter().enumerate().filter(|(_, c)| c.inputs.is_empty()) {
+            let mut minimum = constraint.constant.to_f64();
+            let mut coefficients = vec![0.0; bounds.len()];
+            for (k, c) in &constraint.outputs {
+                let c = c.to_f64();
+                minimum += c * bias[*k];
+                let row = &weight[k * coefficients.len()..(k + 1) * coefficients.len()];
+                coefficients.iter_mut().zip(row).for_each(|(sum, w)| *sum += c * w);
+            }
+            let ends = bounds.lower.iter().zip(&bounds.upper);
+            minimum += coefficients.iter().zip(ends).map(|(a, (l, u))| (a * l).min(a * u)).sum::<f64>();
+            margins[i] = margins[i].max(minimum);
+            // Rounding is the checker's business; what hangs on it is left to other means.
+            if minimum > 1e-9 {
+                let mut form = unmoved_check::LinearForm::with_lambda(vec![0.0; constraints.len()]);
+                form.lambda[j] = 1.0;
+                let raw = (0..bounds.len() as u32).map(|k| (k, 0.0)).collect();
+                form.multipliers = vec![Multipliers { relu, slopes: Vec::new(), raw }];
+                leaves[i] = Some(Step::Linear(form));
+                break;
+            }
         }
     }
 }

@@ -119,11 +119,11 @@ fn worth(model: &str, examples: &[Example], eps: &str) -> (usize, usize) {
 #[ignore = "needs UNMOVED_DATA"]
 fn test_models_are_worth_what_is_said_of_them() {
     let mnist = DataSet::Mnist.read_test(&data().join("data/mnist"), 0..500).expect("MNIST");
-    assert_eq!(worth("mnist-conv.onnx", &mnist, "0.1"), (484, 446));
-    assert_eq!(worth("mnist-mlp.onnx", &mnist, "0.05"), (484, 446));
-    assert_eq!(worth("mnist-residual.onnx", &mnist, "0.1"), (484, 446));
+    assert_eq!(worth("mnist-conv.onnx", &mnist, "0.1"), (487, 430));
+    assert_eq!(worth("mnist-mlp.onnx", &mnist, "0.05"), (485, 450));
+    assert_eq!(worth("mnist-residual.onnx", &mnist, "0.1"), (493, 448));
     let cifar = DataSet::Cifar10.read_test(&data().join("data/cifar10"), 0..1017).expect("CIFAR-10");
-    assert_eq!(worth("cifar-conv.onnx", &cifar, "2/255"), (509, 294));
+    assert_eq!(worth("cifar-conv.onnx", &cifar, "2/255"), (509, 359));
 }
 
 /// HiGHS, given the encoding alone, says the same as the certificates and counterexamples.
@@ -140,11 +140,17 @@ fn highs_agrees_on_the_first_twenty_images() {
         let query = robustness(&network, example, "0.1");
         let lowered = unmoved::ir::lower_max_pool(query.network()).expect("no max-pool");
         let propagation = Propagation::new(&lowered, query.region(), Tier::Linear);
-        let milp = encode(&query, &propagation, Objective::Feasibility, None).expect("an encodable query");
-        let solution = Highs.solve(&milp, &Limits::default()).expect("HiGHS runs");
-        let expected = if index == 8 { Status::Optimal } else { Status::Infeasible };
-        assert_eq!(solution.status, expected, "image {index}");
+        // Class by class, as the paper does: nine small programs are solved faster than their disjunction.
+        let is_violated = (0..query.unsafe_set().len()).any(|disjunct| {
+            let milp = encode(&query, &propagation, Objective::Feasibility, Some(&[disjunct])).expect("an encoding");
+            match Highs.solve(&milp, &Limits::default()).expect("HiGHS runs").status {
+                Status::Optimal => true,
+                Status::Infeasible => false,
+                status => panic!("image {index}, disjunct {disjunct}: {status:?}"),
+            }
+        });
+        assert_eq!(is_violated, index == 8, "image {index}");
         let verdict = decide(&query, &Options::default()).expect("a workable query").verdict;
-        assert_eq!(verdict == Verdict::Robust, expected == Status::Infeasible, "image {index}");
+        assert_eq!(is_violated, verdict != Verdict::Robust, "image {index}");
     }
 }
