@@ -201,9 +201,9 @@ fn close_by_last_layer(query: &Query, propagation: &Propagation<'_>, margins: &m
             }
             let ends = bounds.lower.iter().zip(&bounds.upper);
             minimum += coefficients.iter().zip(ends).map(|(a, (l, u))| (a * l).min(a * u)).sum::<f64>();
-            margins[i] = margins[i].max(minimum);
             // Rounding is the checker's business; what hangs on it is left to other means.
             if minimum > 1e-9 {
+                margins[i] = margins[i].max(minimum);
                 let mut form = unmoved_check::LinearForm::with_lambda(vec![0.0; constraints.len()]);
                 form.lambda[j] = 1.0;
                 let raw = (0..bounds.len() as u32).map(|k| (k, 0.0)).collect();
