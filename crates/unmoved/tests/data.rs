@@ -119,11 +119,18 @@ fn worth(model: &str, examples: &[Example], eps: &str) -> (usize, usize) {
 #[ignore = "needs UNMOVED_DATA"]
 fn test_models_are_worth_what_is_said_of_them() {
     let mnist = DataSet::Mnist.read_test(&data().join("data/mnist"), 0..500).expect("MNIST");
-    assert_eq!(worth("mnist-conv.onnx", &mnist, "0.1"), (487, 430));
-    assert_eq!(worth("mnist-mlp.onnx", &mnist, "0.05"), (485, 450));
-    assert_eq!(worth("mnist-residual.onnx", &mnist, "0.1"), (493, 448));
     let cifar = DataSet::Cifar10.read_test(&data().join("data/cifar10"), 0..1017).expect("CIFAR-10");
-    assert_eq!(worth("cifar-conv.onnx", &cifar, "2/255"), (509, 359));
+    for (model, examples, eps, right, certified) in [
+        ("mnist-mlp.onnx", &mnist, "0.05", 485, 450),
+        ("mnist-conv.onnx", &mnist, "0.1", 487, 430),
+        ("mnist-residual.onnx", &mnist, "0.1", 493, 448),
+        ("cifar-conv.onnx", &cifar, "2/255", 509, 359),
+    ] {
+        let found = worth(model, examples, eps);
+        assert_eq!(found.0, right, "{model}");
+        // The duals of linear programs, where they are built in, certify a few more.
+        assert!(found.1 >= certified, "{model}: {}", found.1);
+    }
 }
 
 /// HiGHS, given the encoding alone, says the same as the certificates and counterexamples.
