@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use unmoved_bounds::{LinearForm, Propagation, Tier};
 use unmoved_check::{Arithmetic, Certificate, Multipliers, ReplayError, Step, check, replay};
 use unmoved_core::{EncodeError, SolverError};
-use unmoved_ir::{IrError, Network, Op, lower_max_pool};
+use unmoved_ir::{IrError, Op, lower_max_pool};
 use unmoved_property::{Constraint, Counterexample, Query, Reason, Verdict};
 
 /// How a query is to be decided.
@@ -159,16 +159,14 @@ fn close_by_bounds(query: &Query, propagation: &mut Propagation<'_>, margins: &m
     let mut forms = Vec::new();
     for (i, conjunction) in query.unsafe_set().iter().enumerate().filter(|(i, _)| leaves[*i].is_none()) {
         for (j, constraint) in conjunction.0.iter().enumerate() {
-            forms.push((i, j, form(lowered, constraint)));
+            forms.push((i, j, LinearForm::constraint(lowered, constraint)));
         }
     }
     let minima = propagation.minima(&forms.iter().map(|(.., f)| f.clone()).collect::<Vec<_>>());
     for ((i, j, _), minimum) in forms.iter().zip(minima) {
         margins[*i] = margins[*i].max(minimum);
         if minimum > 0.0 && leaves[*i].is_none() {
-            let mut lambda = vec![0.0; query.unsafe_set()[*i].0.len()];
-            lambda[*j] = 1.0;
-            leaves[*i] = Some(Step::Linear(unmoved_check::LinearForm::with_lambda(lambda)));
+            leaves[*i] = Some(leaf(&query.unsafe_set()[*i].0, *j, Vec::new()));
         }
     }
 }
@@ -176,19 +174,21 @@ fn close_by_bounds(query: &Query, propagation: &mut Propagation<'_>, margins: &m
 /// Tries the intervals of the last hidden layer alone, which no line through its ReLUs can always replace: networks trained by interval
 /// bounds are often certified by these. As multipliers they are zeros.
 fn close_by_last_layer(query: &Query, propagation: &Propagation<'_>, margins: &mut [f64], leaves: &mut [Option<Step>]) {
+    let open = still_open(leaves);
     let network = &propagation.lowered().network;
     let output = network.node(network.output());
     let Op::Dense(last) = &output.op else { return };
-    let (weight, bias, hidden) = (last.weight.to_f64(), last.bias.to_f64(), output.inputs[0]);
+    let hidden = output.inputs[0];
     let mut relu = hidden;
     while network.node(relu).op == Op::Flatten {
         relu = network.node(relu).inputs[0];
     }
-    if network.node(relu).op != Op::Relu {
+    if open.is_empty() || network.node(relu).op != Op::Relu {
         return;
     }
+    let (weight, bias) = (last.weight.to_f64(), last.bias.to_f64());
     let bounds = propagation.bounds(hidden);
-    for i in still_open(leaves) {
+    for i in open {
         let constraints = &query.unsafe_set()[i].0;
         for (j, constraint) in constraints.iter().enumerate().filter(|(_, c)| c.inputs.is_empty()) {
             let mut minimum = constraint.constant.to_f64();
@@ -204,19 +204,19 @@ fn close_by_last_layer(query: &Query, propagation: &Propagation<'_>, margins: &m
             // Rounding is the checker's business; what hangs on it is left to other means.
             if minimum > 1e-9 {
                 margins[i] = margins[i].max(minimum);
-                let mut form = unmoved_check::LinearForm::with_lambda(vec![0.0; constraints.len()]);
-                form.lambda[j] = 1.0;
                 let raw = (0..bounds.len() as u32).map(|k| (k, 0.0)).collect();
-                form.multipliers = vec![Multipliers { relu, slopes: Vec::new(), raw }];
-                leaves[i] = Some(Step::Linear(form));
+                leaves[i] = Some(leaf(constraints, j, vec![Multipliers { relu, slopes: Vec::new(), raw }]));
                 break;
             }
         }
     }
 }
 
-fn form(network: &Network, constraint: &Constraint) -> LinearForm {
-    LinearForm::constraint(network, constraint)
+/// The proof that constraint `j` of a disjunct never holds.
+fn leaf(constraints: &[Constraint], j: usize, multipliers: Vec<Multipliers>) -> Step {
+    let mut lambda = vec![0.0; constraints.len()];
+    lambda[j] = 1.0;
+    Step::Linear(unmoved_check::LinearForm { lambda, multipliers })
 }
 
 /// Puts the leaves under a split of the disjunction and says `Robust` if the checker agrees.
