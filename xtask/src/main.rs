@@ -6,6 +6,7 @@ mod test;
 mod tidy;
 mod train;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -59,4 +60,9 @@ fn root() -> PathBuf {
     // Cargo sets the variable when it runs us, so that a binary moved elsewhere does not look at an old checkout.
     let xtask = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
     xtask.parent().map(Path::to_owned).unwrap_or(xtask)
+}
+
+/// The cargo that runs us.
+fn cargo() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }

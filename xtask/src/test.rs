@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         }
     }
     let train = ["test", "--release", "--manifest-path", "xtask/train/Cargo.toml"];
-    let status = tools.command(env!("CARGO")).args(train).status()?;
+    let status = tools.command(crate::cargo()).args(train).status()?;
     ensure!(status.success(), "the tests of xtask/train failed");
     Ok(())
 }
@@ -93,7 +93,7 @@ impl Tools {
     }
 
     fn cargo_test(&self, filter: &Option<String>, harness: &[&str], data: Option<&Path>) -> Result<()> {
-        let mut command = self.command(env!("CARGO"));
+        let mut command = self.command(crate::cargo());
         command.args(["test", "--workspace", "--all-features", "--no-fail-fast"]);
         command.arg("--").args(filter).args(harness);
         match data {

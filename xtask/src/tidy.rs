@@ -60,13 +60,13 @@ pub(crate) fn run() -> Result<()> {
 
 fn cargo(args: &[&str], cure: &str) -> Result<()> {
     let status =
-        Command::new(env!("CARGO")).args(args).env("RUSTDOCFLAGS", "-D warnings").current_dir(root()).status()?;
+        Command::new(crate::cargo()).args(args).env("RUSTDOCFLAGS", "-D warnings").current_dir(root()).status()?;
     ensure!(status.success(), "`cargo {}` failed; {cure}", args.join(" "));
     Ok(())
 }
 
 fn arrows() -> Result<()> {
-    let output = Command::new(env!("CARGO"))
+    let output = Command::new(crate::cargo())
         .args(["metadata", "--format-version", "1", "--no-deps"])
         .current_dir(root())
         .output()

@@ -33,7 +33,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     ensure!(data.is_dir(), "there is no folder {}: run `cargo xtask download {set}`", data.display());
     let out = args.out.clone().unwrap_or_else(|| root.join("test-models"));
 
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = Command::new(crate::cargo());
     cargo.args(["run", "--release", "--locked", "--manifest-path"]).arg(root.join("xtask/train/Cargo.toml"));
     cargo.arg("--").arg(&args.name).arg("--data").arg(data).arg("--out").arg(out);
     cargo.args(["--seed", &args.seed.to_string()]);
