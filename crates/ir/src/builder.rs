@@ -1,5 +1,6 @@
 //! Builds a network node by node, checking shapes as it goes; rewrites what is not one of the seven operators.
 
+use crate::network::Cached;
 use crate::normalize;
 use crate::{
     Conv2d, DType, Gather, IrError, MAX_TOTAL, Network, Node, NodeId, NodeProblem, Op, Rewrite, Shape, Slack, Tensor,
@@ -263,6 +264,7 @@ impl Builder {
             ordering_only: self.ordering_only,
             rewrites: self.rewrites,
             metadata: self.metadata,
+            digest: Cached::default(),
         };
         normalize::normalize(network, &self.foldable)
     }

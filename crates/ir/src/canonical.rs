@@ -99,6 +99,10 @@ impl Network {
     /// (0 to 7 in the order of [`Op`]) with all its parameters, its inputs and its shape, then the output and
     /// whether a Softmax was dropped. Names, rewrites and metadata take no part.
     pub fn digest(&self) -> Digest {
+        *self.digest.0.get_or_init(|| self.compute_digest())
+    }
+
+    fn compute_digest(&self) -> Digest {
         let mut c = Canonical(Sha256::new());
         c.0.update(b"unmoved network 1\n");
         c.int(self.nodes().len());

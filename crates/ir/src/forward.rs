@@ -59,16 +59,30 @@ fn conv_forward<N: Number>(conv: &Conv2d, x: &[N], shape: &Shape) -> Vec<N> {
     let [kh, kw] = conv.kernel();
     let per_group = channels / conv.groups;
     let outputs_per_group = conv.outputs() / conv.groups;
+    // Taps and the first input that they read, per row and per column.
+    let along = |axis: usize, count: usize| -> Vec<(std::ops::Range<usize>, usize)> {
+        let of = |out| {
+            let taps = sliding.valid_taps(axis, out);
+            let first = sliding.source(axis, out, taps.start).unwrap_or(0);
+            (taps, first)
+        };
+        (0..count).map(of).collect()
+    };
+    let (down, right) = (along(0, rows), along(1, columns));
     let mut y = Vec::with_capacity(conv.outputs() * rows * columns);
     for o in 0..conv.outputs() {
         let first = o / outputs_per_group * per_group;
-        for row in 0..rows {
-            for column in 0..columns {
+        for (row_taps, top) in &down {
+            for (column_taps, left) in &right {
                 let mut sum = bias[o].clone();
                 for c in 0..per_group {
-                    for (ky, kx, iy, ix) in sliding.taps(row, column) {
-                        let w = &weight[((o * per_group + c) * kh + ky) * kw + kx];
-                        sum.add_product(w, &x[((first + c) * height + iy) * width + ix]);
+                    for (i, ky) in row_taps.clone().enumerate() {
+                        let line = ((first + c) * height + top + i * conv.dilation[0]) * width + left;
+                        let kernel = ((o * per_group + c) * kh + ky) * kw;
+                        let weights = &weight[kernel + column_taps.start..kernel + column_taps.end];
+                        for (j, w) in weights.iter().enumerate() {
+                            sum.add_product(w, &x[line + j * conv.dilation[1]]);
+                        }
                     }
                 }
                 y.push(sum);

@@ -1,7 +1,8 @@
 //! The network: nodes in topological order.
 
-use crate::{DType, NodeProblem, Op, Shape};
+use crate::{DType, Digest, NodeProblem, Op, Shape};
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 /// A position in [`Network::nodes`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,6 +42,17 @@ pub struct Network {
     pub(crate) ordering_only: bool,
     pub(crate) rewrites: Vec<Rewrite>,
     pub(crate) metadata: BTreeMap<String, String>,
+    pub(crate) digest: Cached,
+}
+
+/// The digest, once it was asked for; says nothing that the rest of the network does not.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Cached(pub(crate) OnceLock<Digest>);
+
+impl PartialEq for Cached {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl Network {
@@ -137,6 +149,7 @@ impl Network {
             ordering_only: self.ordering_only,
             rewrites: self.rewrites.clone(),
             metadata: self.metadata.clone(),
+            digest: Cached::default(),
         }
     }
 

@@ -56,7 +56,8 @@ impl Rational {
         self.0.to_f64().value()
     }
 
-    fn is_too_long(&self) -> bool {
+    /// Whether numerator or denominator has more digits than [`Rational::from_str`] reads.
+    pub fn is_too_long(&self) -> bool {
         // log2(10) > 3.32, so these many bits are never more than MAX_DIGITS digits.
         let most = MAX_DIGITS * 332 / 100;
         self.0.numerator().bit_len() > most || self.0.denominator().bit_len() > most

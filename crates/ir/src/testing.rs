@@ -2,7 +2,7 @@
 //!
 //! Not part of the interface; built only with the feature `testing`.
 
-use crate::{Builder, Conv2d, DType, Dense, Gather, MaxPool, Network, NodeId, NodeProblem, Op, Slack, Tensor};
+use crate::{Builder, Conv2d, DType, Dense, Gather, MaxPool, Network, NodeId, NodeProblem, Op, Shape, Slack, Tensor};
 
 /// A generator of numbers (SplitMix64): the same seed, the same numbers.
 #[derive(Debug, Clone)]
@@ -36,37 +36,61 @@ impl Rng {
 /// What random networks look like.
 #[derive(Debug, Clone)]
 pub struct Recipe {
+    /// The shape of the input.
+    pub input: Vec<usize>,
     /// The number of operators.
     pub nodes: usize,
     /// The number of outputs.
     pub outputs: usize,
     /// Weights are single-precision numbers of about this size, every fourth of them zero.
     pub scale: f64,
+    /// Round weights to multiples of this: coarse ones make values tie and meet zero.
+    pub step: Option<f64>,
     /// Give some layers a slack of this size.
     pub slack: Option<f64>,
     /// Allow max-pools.
     pub max_pool: bool,
+    /// The most elements of a value.
+    pub width: usize,
+    /// The most ReLUs, those included that lowering makes of max-pools.
+    pub relus: usize,
 }
 
 impl Default for Recipe {
     fn default() -> Self {
-        Self { nodes: 8, outputs: 3, scale: 0.7, slack: None, max_pool: true }
+        Self {
+            input: vec![2, 4, 3],
+            nodes: 8,
+            outputs: 3,
+            scale: 0.7,
+            step: None,
+            slack: None,
+            max_pool: true,
+            width: usize::MAX,
+            relus: usize::MAX,
+        }
     }
 }
 
-/// A random network of all seven operators on a `[2 4 3]` image, where values are often read more than once.
+/// A random network of all seven operators, where values are often read more than once.
 pub fn random_network(rng: &mut Rng, recipe: &Recipe) -> Network {
     let mut b = Builder::new();
-    let input = b.input("x", &[2, 4, 3], DType::F32).expect("an input");
+    let input = b.input("x", &recipe.input, DType::F32).expect("an input");
     let mut values = vec![input];
+    let mut relus = 0;
     while values.len() <= recipe.nodes {
         // Mostly the latest value, so that networks are deep.
         let x = if rng.below(3) > 0 { values[values.len() - 1] } else { values[rng.below(values.len())] };
         let (op, inputs) = random_op(rng, recipe, &b, &values, x).expect("a valid operator");
-        // Now and then what was drawn does not fit (a window wholly in the padding); then draw again.
-        if let Ok(id) = b.push(&format!("n{}", values.len()), op, &inputs) {
-            values.push(id);
+        // Now and then what was drawn does not fit (a window wholly in the padding, too many ReLUs); then draw again.
+        let shapes: Vec<&Shape> = inputs.iter().map(|&i| b.shape(i)).collect();
+        let Ok(shape) = op.output_shape(&shapes) else { continue };
+        let more = relus + relus_of(&op, &shape);
+        if shape.len() > recipe.width || more > recipe.relus {
+            continue;
         }
+        relus = more;
+        values.push(b.push(&format!("n{}", values.len()), op, &inputs).expect("it fits"));
     }
     let last = values[values.len() - 1];
     let len = b.shape(last).len();
@@ -76,9 +100,22 @@ pub fn random_network(rng: &mut Rng, recipe: &Recipe) -> Network {
     b.finish(output).expect("a network")
 }
 
+/// How many ReLUs an operator has, or at most becomes.
+fn relus_of(op: &Op, output: &Shape) -> usize {
+    match op {
+        Op::Relu => output.len(),
+        Op::MaxPool(pool) => (pool.kernel[0] * pool.kernel[1] - 1) * output.len(),
+        _ => 0,
+    }
+}
+
 /// One weight.
 fn weight(rng: &mut Rng, recipe: &Recipe) -> f32 {
-    if rng.below(4) == 0 { 0.0 } else { (recipe.scale * rng.signed()) as f32 }
+    if rng.below(4) == 0 {
+        return 0.0;
+    }
+    let weight = recipe.scale * rng.signed();
+    recipe.step.map_or(weight, |step| (weight / step).round() * step) as f32
 }
 
 fn tensor(rng: &mut Rng, recipe: &Recipe, dims: &[usize]) -> Result<Tensor, NodeProblem> {
