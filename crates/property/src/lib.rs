@@ -12,6 +12,7 @@ mod query;
 mod region;
 mod text;
 mod verdict;
+pub mod vnnlib;
 
 pub use constraint::{Conjunction, Constraint};
 pub use error::{PropertyError, QueryTextError};

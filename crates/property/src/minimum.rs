@@ -61,6 +61,33 @@ impl InputRegion {
         terms.iter().for_each(|t| by_box.add((t.q * t.lower).min(t.q * t.upper)));
         dual_value(&terms, &parts, eps, dual_norm).max(by_box.down())
     }
+
+    /// A point of the region at which `q . x` is least, but for rounding. What searches go by; nothing here is taken as proof.
+    pub fn minimiser(&self, q: &[f64]) -> Vec<f64> {
+        let FloatBox { lower, upper } = self.enclosing_box();
+        let RegionKind::Ball { centre, norm: norm @ (Norm::L1 | Norm::L2), .. } = self.kind() else {
+            return q.iter().enumerate().map(|(i, &q)| if q >= 0.0 { lower[i] } else { upper[i] }).collect();
+        };
+        let term = |(i, &q): (usize, &f64)| Term { q, centre: centre[i], lower: lower[i], upper: upper[i] };
+        let terms: Vec<Term> = q.iter().enumerate().map(term).collect();
+        let mut x = centre.clone();
+        if *norm == Norm::L2 {
+            let multiplier = l2_multiplier(&terms, self.radius());
+            for (x, t) in x.iter_mut().zip(&terms).filter(|(_, t)| t.q != 0.0) {
+                *x -= t.q.signum() * t.room().min(t.q.abs() / multiplier);
+            }
+            return x;
+        }
+        let mut order: Vec<usize> = (0..q.len()).filter(|&i| q[i] != 0.0).collect();
+        order.sort_unstable_by(|&i, &j| q[j].abs().total_cmp(&q[i].abs()));
+        let mut left = self.radius();
+        for i in order {
+            let step = terms[i].room().min(left);
+            x[i] -= q[i].signum() * step;
+            left -= step;
+        }
+        x
+    }
 }
 
 /// Moves the elements of largest coefficient first, each as far as the box allows, until the radius is used up.
