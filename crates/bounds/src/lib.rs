@@ -10,6 +10,7 @@
 
 mod affine;
 mod backward;
+pub mod engine;
 mod interval;
 mod propagate;
 mod rounding;

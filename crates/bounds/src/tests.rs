@@ -1,4 +1,5 @@
 mod edges;
+mod engine;
 mod soundness;
 mod values;
 

@@ -1,0 +1,302 @@
+//! A network cut down to one query: what is constant over the region, or changes nothing, is left out.
+//!
+//! Of the 4,804 ReLUs of a small convolutional net some 1,650 can be other than zero around an image; a pass over these
+//! alone is ten times cheaper.
+
+use super::kernel::{Blocks, TILE};
+use crate::affine::Affine;
+use std::collections::HashMap;
+use unmoved_ir::{Lowered, Network, Node, NodeId, Op};
+use unmoved_property::InputRegion;
+
+/// Bounds of a pre-activation that is read by a ReLU; one table per such node, as the checker keeps it.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// Lower bounds by position.
+    pub lower: &'a [f64],
+    /// Upper bounds by position.
+    pub upper: &'a [f64],
+}
+
+/// The part of a lowered network that matters for one query, in f32.
+#[derive(Debug)]
+pub struct Compact {
+    pub(crate) region: InputRegion,
+    pub(crate) nodes: Vec<Part>,
+    pub(crate) output: usize,
+    pub(crate) lower: Vec<f32>,
+    pub(crate) upper: Vec<f32>,
+    /// The ReLU elements that may be in either phase.
+    pub(crate) unstable: Vec<Unstable>,
+    /// For each of them the next that reads the same pre-activation, in a circle; itself if there is no other.
+    pub(crate) twins: Vec<u32>,
+}
+
+/// What is left of a node.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) kind: Kind,
+    pub(crate) inputs: Vec<usize>,
+    /// The positions of the elements that are left, in the order in which they are kept.
+    pub(crate) elements: Vec<u32>,
+    /// Where each position of the value is kept; `u32::MAX` if it is not.
+    pub(crate) place: Vec<u32>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Kind {
+    Input,
+    Affine {
+        /// From the value read to this one.
+        up: Blocks,
+        /// From the adjoint of this one to that of the value read.
+        down: Blocks,
+        bias: Vec<f32>,
+    },
+    Relu {
+        /// For each element the one of the pre-activation, and its number among the unstable (`u32::MAX`: always active).
+        of: Vec<(u32, u32)>,
+    },
+    /// Flatten, Gather and Add: for each input pairs of an element and the one that it is a copy of.
+    Copy(Vec<Vec<(u32, u32)>>),
+}
+
+/// An unstable ReLU.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Unstable {
+    /// The ReLU node.
+    pub relu: NodeId,
+    /// The node that it reads.
+    pub node: NodeId,
+    /// The position in their values.
+    pub position: u32,
+    /// Bounds of the pre-activation.
+    pub lower: f32,
+    /// See `lower`.
+    pub upper: f32,
+}
+
+impl Compact {
+    /// Cuts a network down to what its output depends on. `known` gives the bounds of the input and of every value that a
+    /// ReLU reads.
+    pub fn new<'a>(lowered: &Lowered, region: &InputRegion, known: impl Fn(NodeId) -> Option<Known<'a>>) -> Self {
+        let output = lowered.network.output();
+        let all: Vec<u32> = (0..lowered.network.output_len() as u32).collect();
+        Self::below(lowered, region, known, output, &all)
+    }
+
+    /// Cuts a network down to what some elements of one node depend on: the part below them, for a bound of a neuron.
+    pub fn below<'a>(
+        lowered: &Lowered,
+        region: &InputRegion,
+        known: impl Fn(NodeId) -> Option<Known<'a>>,
+        target: NodeId,
+        wanted: &[u32],
+    ) -> Self {
+        let network = &lowered.network;
+        let kept = kept(network, &known, target, wanted);
+        let mut unstable: Vec<Unstable> = Vec::new();
+        let mut nodes: Vec<Part> = Vec::with_capacity(kept.len());
+        for (id, node) in network.iter().take(target.0 + 1) {
+            let mut elements = ordered(node, &kept[id.0]);
+            if id == target {
+                elements.sort_unstable();
+            }
+            let mut place = vec![u32::MAX; node.shape.len()];
+            elements.iter().enumerate().for_each(|(k, &e)| place[e as usize] = k as u32);
+            let inputs: Vec<usize> = node.inputs.iter().map(|i| i.0).collect();
+            let kind = match &node.op {
+                Op::Input(_) => Kind::Input,
+                Op::Relu => {
+                    let Some(bounds) = known(node.inputs[0]) else { unreachable!("what a ReLU reads has bounds") };
+                    let of = elements.iter().map(|&e| {
+                        let (l, u) = (bounds.lower[e as usize], bounds.upper[e as usize]);
+                        let number = if l >= 0.0 { u32::MAX } else { unstable.len() as u32 };
+                        if l < 0.0 {
+                            // Not so near to zero that the slope of the chord would be lost.
+                            let (lower, upper) = ((l as f32).min(-1e-30), (u as f32).max(1e-30));
+                            unstable.push(Unstable { relu: id, node: node.inputs[0], position: e, lower, upper });
+                        }
+                        (nodes[inputs[0]].place[e as usize], number)
+                    });
+                    Kind::Relu { of: of.collect() }
+                }
+                Op::Flatten | Op::Add => {
+                    let pairs = inputs.iter().map(|&i| pairs(&elements, Some, &nodes[i]));
+                    Kind::Copy(pairs.collect())
+                }
+                Op::Gather(g) => Kind::Copy(vec![pairs(&elements, |e| g.index[e as usize], &nodes[inputs[0]])]),
+                Op::Dense(_) | Op::Conv2d(_) => affine(network, node, &elements, &nodes[inputs[0]]),
+                Op::MaxPool(_) => unreachable!("max-pools are lowered"),
+            };
+            nodes.push(Part { kind, inputs, elements, place });
+        }
+        let input = known(Network::INPUT).expect("the input has bounds");
+        let (mut lower, mut upper) = (Vec::new(), Vec::new());
+        for &e in &nodes[0].elements {
+            lower.push(input.lower[e as usize] as f32);
+            upper.push(input.upper[e as usize] as f32);
+        }
+        let twins = twins(&unstable);
+        Self { region: region.clone(), nodes, output: target.0, lower, upper, unstable, twins }
+    }
+
+    /// The ReLUs that may be in either phase; positions in this list are their numbers elsewhere.
+    pub fn unstable(&self) -> &[Unstable] {
+        &self.unstable
+    }
+
+    /// The node that forms are about.
+    pub fn output(&self) -> usize {
+        self.output
+    }
+
+    /// Floating-point operations of one backward and one forward pass over all lanes.
+    pub fn operations(&self) -> usize {
+        let parts = self.nodes.iter().map(|part| match &part.kind {
+            Kind::Affine { up, down, .. } => up.operations() + down.operations(),
+            _ => 0,
+        });
+        parts.sum()
+    }
+}
+
+fn twins(unstable: &[Unstable]) -> Vec<u32> {
+    let mut by_value: HashMap<(NodeId, u32), Vec<u32>> = HashMap::new();
+    for (j, u) in unstable.iter().enumerate() {
+        by_value.entry((u.node, u.position)).or_default().push(j as u32);
+    }
+    let mut next: Vec<u32> = (0..unstable.len() as u32).collect();
+    for circle in by_value.values().filter(|c| c.len() > 1) {
+        circle.iter().zip(circle.iter().cycle().skip(1)).for_each(|(&j, &k)| next[j as usize] = k);
+    }
+    next
+}
+
+/// Which elements can differ from zero and reach those wanted of the target.
+fn kept<'a>(
+    network: &Network,
+    known: &impl Fn(NodeId) -> Option<Known<'a>>,
+    target: NodeId,
+    wanted: &[u32],
+) -> Vec<Vec<bool>> {
+    let nodes = &network.nodes()[..=target.0];
+    let mut alive: Vec<Vec<bool>> = Vec::with_capacity(nodes.len());
+    for node in nodes {
+        let read = |i: usize| &alive[node.inputs[i].0];
+        alive.push(match &node.op {
+            Op::Relu => match known(node.inputs[0]) {
+                Some(bounds) => bounds.upper.iter().zip(read(0)).map(|(&u, alive)| u > 0.0 && *alive).collect(),
+                None => read(0).clone(),
+            },
+            Op::Flatten => read(0).clone(),
+            Op::Add => read(0).iter().zip(read(1)).map(|(a, b)| *a || *b).collect(),
+            Op::Gather(g) => g.index.iter().map(|i| i.is_some_and(|i| read(0)[i as usize])).collect(),
+            _ => vec![true; node.shape.len()],
+        });
+    }
+    let mut needed: Vec<Vec<bool>> = nodes.iter().map(|n| vec![false; n.shape.len()]).collect();
+    wanted.iter().for_each(|&k| needed[target.0][k as usize] = true);
+    for (id, node) in nodes.iter().enumerate().rev() {
+        let own: Vec<bool> = needed[id].iter().zip(&alive[id]).map(|(n, a)| *n && *a).collect();
+        for input in &node.inputs {
+            let below = &mut needed[input.0];
+            match &node.op {
+                Op::Gather(g) => {
+                    let read = g.index.iter().zip(&own).filter(|(_, own)| **own).filter_map(|(i, _)| *i);
+                    read.for_each(|i| below[i as usize] = true);
+                }
+                Op::Dense(_) if own.contains(&true) => below.fill(true),
+                Op::Conv2d(_) => {
+                    let layer = Affine::new(network, node).expect("an affine node");
+                    for k in (0..own.len()).filter(|&k| own[k]) {
+                        layer.row(k, |first, weights| below[first..first + weights.len()].fill(true));
+                    }
+                }
+                Op::Dense(_) => {}
+                _ => below.iter_mut().zip(&own).for_each(|(b, own)| *b |= own),
+            }
+        }
+        needed[id] = own;
+    }
+    if target == network.output() {
+        // Constraints on outputs may speak of inputs too.
+        needed[0].fill(true);
+    }
+    needed
+}
+
+/// The kept positions; of an image patch by patch, since neighbours are read together.
+fn ordered(node: &Node, kept: &[bool]) -> Vec<u32> {
+    let mut elements: Vec<u32> = (0..node.shape.len()).filter(|&k| kept[k]).map(|k| k as u32).collect();
+    let patch = patches(node.shape.dims());
+    elements.sort_by_key(|&k| patch(k));
+    elements
+}
+
+/// The patch of an image that a position belongs to; so many pixels make a patch that their channels fill a block.
+fn patches(dims: &[usize]) -> impl Fn(u32) -> usize + use<> {
+    let [channels, height, width] = match *dims {
+        [c, h, w] => [c, h, w],
+        _ => [1, 1, 1],
+    };
+    let area = (TILE / channels).max(1);
+    let down = area.isqrt();
+    let (down, right) = (down, area / down);
+    move |k| {
+        let pixel = k as usize % (height * width);
+        pixel / width / down * width + pixel % width / right
+    }
+}
+
+fn pairs(elements: &[u32], source: impl Fn(u32) -> Option<u32>, read: &Part) -> Vec<(u32, u32)> {
+    let place = |e: u32| source(e).map(|s| read.place[s as usize]).filter(|p| *p != u32::MAX);
+    elements.iter().enumerate().filter_map(|(k, &e)| Some((k as u32, place(e)?))).collect()
+}
+
+fn affine(network: &Network, node: &Node, elements: &[u32], read: &Part) -> Kind {
+    let layer = Affine::new(network, node).expect("an affine node");
+    let rows: Vec<Vec<(u32, f32)>> = elements
+        .iter()
+        .map(|&e| {
+            let mut row = Vec::new();
+            layer.row(e as usize, |first, weights| {
+                for (i, &w) in weights.iter().enumerate() {
+                    let place = read.place[first + i];
+                    if place != u32::MAX && w != 0.0 {
+                        row.push((place, w as f32));
+                    }
+                }
+            });
+            row
+        })
+        .collect();
+    let mut columns: Vec<Vec<(u32, f32)>> = vec![Vec::new(); read.elements.len()];
+    for (k, row) in rows.iter().enumerate() {
+        row.iter().for_each(|&(c, w)| columns[c as usize].push((k as u32, w)));
+    }
+    let up_groups = groups(elements, node.shape.dims());
+    let down_groups = groups(&read.elements, network.node(node.inputs[0]).shape.dims());
+    let list = |entries: &[Vec<(u32, f32)>], row: u32, visit: &mut dyn FnMut(u32, f32)| {
+        entries[row as usize].iter().for_each(|&(c, w)| visit(c, w));
+    };
+    Kind::Affine {
+        up: Blocks::new(up_groups.iter().map(Vec::as_slice), read.elements.len(), |r, v| list(&rows, r, v)),
+        down: Blocks::new(down_groups.iter().map(Vec::as_slice), elements.len(), |r, v| list(&columns, r, v)),
+        bias: elements.iter().map(|&e| layer.bias(e as usize) as f32).collect(),
+    }
+}
+
+/// Kept elements in groups of at most [`TILE`], each of one patch.
+fn groups(elements: &[u32], dims: &[usize]) -> Vec<Vec<u32>> {
+    let patch = patches(dims);
+    let mut groups: Vec<Vec<u32>> = Vec::new();
+    for k in 0..elements.len() as u32 {
+        let of = |k: u32| patch(elements[k as usize]);
+        match groups.last_mut() {
+            Some(group) if group.len() < TILE && of(group[0]) == of(k) => group.push(k),
+            _ => groups.push(vec![k]),
+        }
+    }
+    groups
+}
