@@ -49,6 +49,7 @@ impl<R: Real, const B: usize> Adjoint<R, B> {
     }
 
     /// Prepares for adding to elements of a window: grows the window and the error bound.
+    #[inline(always)]
     pub(crate) fn open(&mut self, image: Image, window: &Window, incoming: &Incoming<B>) {
         self.reserve(image);
         if window.is_empty() {
@@ -69,6 +70,7 @@ impl<R: Real, const B: usize> Adjoint<R, B> {
     }
 
     /// The largest magnitudes (zero where nothing rounds).
+    #[inline(always)]
     pub(crate) fn size(&self, image: Image) -> [f64; B] {
         let mut size = [0.0f64; B];
         if R::UNIT > 0.0 {
@@ -83,11 +85,13 @@ impl<R: Real, const B: usize> Adjoint<R, B> {
     }
 
     /// The positions of the window.
+    #[inline(always)]
     pub(crate) fn spans(&self, image: Image) -> impl Iterator<Item = Range<usize>> + use<R, B> {
         self.window.spans(image)
     }
 
     /// Back to zero.
+    #[inline(always)]
     pub(crate) fn clear(&mut self, image: Image) {
         for span in self.spans(image) {
             self.values[span].fill(std::array::from_fn(|_| R::zero()));

@@ -26,6 +26,23 @@ pub(crate) struct Backward<R, const B: usize> {
     top: usize,
 }
 
+/// [`Backward::walk`] compiled once more for each kind of processor: the same operations in the same order, so the same results,
+/// with wider registers where there are any.
+struct Walk<'a, R, const B: usize> {
+    backward: &'a mut Backward<R, B>,
+    scene: &'a Scene<'a, R>,
+    multipliers: &'a [Multipliers],
+}
+
+impl<R: Real, const B: usize> pulp::WithSimd for Walk<'_, R, B> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        self.backward.walk(self.scene, self.multipliers);
+    }
+}
+
 impl<R: Real, const B: usize> Backward<R, B> {
     pub(crate) fn new(nodes: usize) -> Self {
         Self { adjoints: vec![Adjoint::new(); nodes], constant: Sums::zero(), top: 0 }
@@ -40,6 +57,11 @@ impl<R: Real, const B: usize> Backward<R, B> {
     /// Walks down to the input: afterwards the forms are [`Backward::constant`] plus the input's adjoint times the input,
     /// and no point of the table's domain gives them a larger value than the forms that were seeded.
     pub(crate) fn descend(&mut self, scene: &Scene<R>, multipliers: &[Multipliers]) {
+        pulp::Arch::new().dispatch(Walk { backward: self, scene, multipliers });
+    }
+
+    #[inline(always)]
+    fn walk(&mut self, scene: &Scene<R>, multipliers: &[Multipliers]) {
         let top = multipliers.last().map_or(self.top, |m| m.relu.0.max(self.top));
         let mut multipliers = multipliers.iter().rev().peekable();
         for node in (1..=top).rev() {
@@ -98,6 +120,7 @@ impl<R: Real, const B: usize> Backward<R, B> {
 }
 
 /// `constant -= sum (|a_k| + e) d_k`.
+#[inline(always)]
 fn lose_slack<R: Real, const B: usize>(own: &Adjoint<R, B>, image: Image, d: &[f64], constant: &mut Sums<R, B>) {
     for k in own.spans(image).flatten() {
         let negative = R::from_f64(-d[k]);
@@ -112,6 +135,7 @@ fn lose_slack<R: Real, const B: usize>(own: &Adjoint<R, B>, image: Image, d: &[f
 }
 
 /// `constant += a . b`, `A[in] += W^T a`.
+#[inline(always)]
 fn through_affine<R: Real, const B: usize>(
     affine: &Affine<R>,
     own: &Adjoint<R, B>,
@@ -127,33 +151,84 @@ fn through_affine<R: Real, const B: usize>(
     let size = own.size(image).map(|a| mul_up(affine.column_sum, a));
     let carried = own.error.map(|e| mul_up(affine.column_sum, e));
     target.open(target_image, &window, &Incoming { roundings: affine.column_terms, size, carried });
-    own.spans(image).flatten().for_each(|k| {
-        let a = &own.values[k];
-        if a.iter().any(|a| !a.is_zero()) {
-            let bias = affine.bias(k);
-            constant.add(|b| a[b].times(bias));
-            affine.runs(k, |weights, start, step| scatter(a, weights, &mut target.values[start..], step));
-        }
-    });
+    if B == 1 {
+        scatter(affine, own, image, target, constant);
+    } else {
+        gather(affine, own, target, constant);
+    }
     constant.lose(&own.error.map(|e| mul_up(e, affine.bias_sum)));
 }
 
-/// Adds `a` times each weight to every `step`-th element.
+/// Output by output: best where one form has a register's worth of weights at a time.
 #[inline(always)]
-fn scatter<R: Real, const B: usize>(a: &[R; B], weights: &[R], target: &mut [[R; B]], step: usize) {
-    let add = |target: &mut [R; B], w: &R| {
-        for b in 0..B {
-            target[b].add_product(w, &a[b]);
+fn scatter<R: Real, const B: usize>(
+    affine: &Affine<R>,
+    own: &Adjoint<R, B>,
+    image: Image,
+    target: &mut Adjoint<R, B>,
+    constant: &mut Sums<R, B>,
+) {
+    for k in own.spans(image).flatten() {
+        let a = &own.values[k];
+        if a.iter().all(Real::is_zero) {
+            continue;
         }
-    };
-    if step == 1 {
-        target.iter_mut().zip(weights).for_each(|(t, w)| add(t, w));
-    } else {
-        target.iter_mut().step_by(step).zip(weights).for_each(|(t, w)| add(t, w));
+        let bias = affine.bias(k);
+        constant.add(|b| a[b].times(bias));
+        affine.runs(k, |weights, start, step| {
+            let add = |target: &mut [R; B], w: &R| {
+                for b in 0..B {
+                    target[b].add_product(w, &a[b]);
+                }
+            };
+            let target = &mut target.values[start..];
+            if step == 1 {
+                target.iter_mut().zip(weights).for_each(|(t, w)| add(t, w));
+            } else {
+                target.iter_mut().step_by(step).zip(weights).for_each(|(t, w)| add(t, w));
+            }
+        });
+    }
+}
+
+/// Input by input: best where many forms fill a register and the sum can stay in it.
+#[inline(always)]
+fn gather<R: Real, const B: usize>(
+    affine: &Affine<R>,
+    own: &Adjoint<R, B>,
+    target: &mut Adjoint<R, B>,
+    constant: &mut Sums<R, B>,
+) {
+    let mut some: Vec<(usize, [R; B])> = Vec::new();
+    for site in affine.sites(&own.window) {
+        some.clear();
+        for o in 0..site.count {
+            let k = site.first + o * site.stride;
+            let a = &own.values[k];
+            if a.iter().any(|a| !a.is_zero()) {
+                let bias = affine.bias(k);
+                constant.add(|b| a[b].times(bias));
+                some.push((o, a.clone()));
+            }
+        }
+        if some.is_empty() {
+            continue;
+        }
+        affine.columns(&site, |input, weights| {
+            let mut sum = target.values[input].clone();
+            for (o, a) in &some {
+                let w = &weights[*o];
+                for b in 0..B {
+                    sum[b].add_product(w, &a[b]);
+                }
+            }
+            target.values[input] = sum;
+        });
     }
 }
 
 /// `A[in] += a` for a node that changes nothing.
+#[inline(always)]
 fn through_copy<R: Real, const B: usize>(own: &Adjoint<R, B>, image: Image, target: &mut Adjoint<R, B>) {
     target.open(image, &own.window, &Incoming { roundings: 0, size: own.size(image), carried: own.error });
     for span in own.spans(image) {
@@ -166,6 +241,7 @@ fn through_copy<R: Real, const B: usize>(own: &Adjoint<R, B>, image: Image, targ
 }
 
 /// `A[in][index_k] += a_k`.
+#[inline(always)]
 fn through_gather<R: Real, const B: usize>(
     gather: &Gather,
     own: &Adjoint<R, B>,
@@ -191,6 +267,7 @@ fn through_gather<R: Real, const B: usize>(
 }
 
 /// `constant -= sum t_k`, `A[in] += mu`, with `mu` by the default rule but where others are given.
+#[inline(always)]
 fn through_relu<R: Real, const B: usize>(
     bounds: &Bounds,
     given: Option<&Multipliers>,
@@ -210,32 +287,38 @@ fn through_relu<R: Real, const B: usize>(
     target.open(image, &own.window, &Incoming { size, ..nothing });
     let (mut slopes, mut raws) = (given.map_or(&[][..], |g| &g.slopes), given.map_or(&[][..], |g| &g.raw));
     let (mut positive, mut count) = (0.0, 0);
-    own.spans(image).flatten().for_each(|k| {
-        let (l, u) = (bounds.lower[k], bounds.upper[k]);
-        let slope = take(&mut slopes, k);
-        let raw = take(&mut raws, k);
-        positive += u.max(0.0);
-        count += 1;
-        let a = &own.values[k];
-        if raw.is_none() && (u <= 0.0 || a.iter().all(Real::is_zero)) {
-            return;
+    for span in own.spans(image) {
+        for k in span {
+            let (l, u) = (bounds.lower[k], bounds.upper[k]);
+            let slope = take(&mut slopes, k);
+            let raw = take(&mut raws, k);
+            positive += u.max(0.0);
+            count += 1;
+            let a = &own.values[k];
+            if raw.is_none() && ((u <= 0.0 && slope.is_none()) || a.iter().all(Real::is_zero)) {
+                continue;
+            }
+            // The slopes of the lower and the upper line. A slope that is given holds for decided elements too: whether one
+            // is decided may hang on rounding.
+            // What is both (it can only be zero) counts as dead, as it does where no slope is given.
+            let falling = match () {
+                () if u <= 0.0 => 0.0,
+                () if l >= 0.0 => 1.0,
+                () => u / (u - l),
+            };
+            let by_rule = f64::from(u8::from(l >= 0.0 || u > -l));
+            let rising = slope.map_or(by_rule, |s| f64::from(s) / 255.0);
+            let mu: [f64; B] = std::array::from_fn(|b| {
+                let a = a[b].nearest();
+                raw.unwrap_or(a * if a >= 0.0 { rising } else { falling })
+            });
+            constant.add(|b| R::zero().minus(&loss(mu[b], &a[b], l, u)));
+            for b in 0..B {
+                let t = &mut target.values[k][b];
+                *t = t.plus(&R::from_f64(mu[b]));
+            }
         }
-        // The slopes of the lower and the upper line; both one for a Relu that passes everything.
-        let (rising, falling) = match slope {
-            _ if l >= 0.0 => (1.0, 1.0),
-            Some(s) => (f64::from(s) / 255.0, u / (u - l)),
-            None => (f64::from(u8::from(u > -l)), u / (u - l)),
-        };
-        let mu: [f64; B] = std::array::from_fn(|b| {
-            let a = a[b].nearest();
-            raw.unwrap_or(a * if a >= 0.0 { rising } else { falling })
-        });
-        constant.add(|b| R::zero().minus(&loss(mu[b], &a[b], l, u)));
-        for b in 0..B {
-            let t = &mut target.values[k][b];
-            *t = t.plus(&R::from_f64(mu[b]));
-        }
-    });
+    }
     let positive = inflate(positive, count);
     constant.lose(&own.error.map(|e| mul_up(e, positive)));
 }

@@ -91,8 +91,8 @@ pub struct LinearForm {
 pub struct Multipliers {
     /// The Relu node.
     pub relu: NodeId,
-    /// Elements whose lower line has slope `s / 255`, by ascending position. They matter only where the element is
-    /// undecided and its adjoint is positive.
+    /// Elements whose lower line has slope `s / 255`, by ascending position, decided or not. They matter only where the
+    /// adjoint is positive.
     pub slopes: Vec<(u32, u8)>,
     /// Elements whose `mu` is given outright, by ascending position; they override slopes. Values that float32 holds
     /// take four bytes, others eight.

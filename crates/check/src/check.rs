@@ -4,9 +4,8 @@ use crate::layers::Layers;
 use crate::propagate::Prover;
 use crate::real::{Real, sane};
 use crate::region::box_minimum;
-use crate::table::Bounds;
 use crate::{Certificate, End, LinearForm, Multipliers, Refusal, Side, Step, WrongStep};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use unmoved_ir::{Exact, NodeId, Rational};
 use unmoved_property::{Constraint, Query};
 
@@ -36,12 +35,21 @@ pub(crate) const MAX_DEPTH: usize = 1 << 16;
 /// How many changes of bounds may have to be taken back.
 pub(crate) const MAX_CHANGES: usize = 1 << 25;
 /// Rows of a layer bounded side by side: as many as make a weight worth loading.
-const BATCH: usize = 8;
+pub(crate) const BATCH: usize = 8;
 
 /// Checks that a certificate proves a query: that no input of its region leads into its unsafe set.
 ///
 /// Errors name the first step that is wrong, and why. Nothing in the certificate is trusted.
 pub fn check(query: &Query, certificate: &Certificate, arithmetic: Arithmetic) -> Result<Accepted, Refusal> {
+    about(query, certificate)?;
+    match arithmetic {
+        Arithmetic::Float => Checker::<f64, BATCH>::new(query)?.run(0, &certificate.steps),
+        Arithmetic::Exact => Checker::<Exact, 1>::new(query)?.run(0, &certificate.steps),
+    }
+}
+
+/// Errors if a certificate is about something else.
+pub(crate) fn about(query: &Query, certificate: &Certificate) -> Result<(), Refusal> {
     let network = query.network().digest();
     if network != certificate.network {
         return Err(Refusal::WrongNetwork { network, certificate: certificate.network });
@@ -50,30 +58,23 @@ pub fn check(query: &Query, certificate: &Certificate, arithmetic: Arithmetic) -
     if digest != certificate.query {
         return Err(Refusal::WrongQuery { query: digest, certificate: certificate.query });
     }
-    match arithmetic {
-        Arithmetic::Float => Checker::<f64, BATCH>::new(query)?.run(&certificate.steps),
-        Arithmetic::Exact => Checker::<Exact, 1>::new(query)?.run(&certificate.steps),
-    }
-}
-
-/// The bound table with which every check of a query begins: one entry per node of the lowered network, `None` where it
-/// has none. For those who write certificates.
-pub fn initial_bounds(query: &Query, arithmetic: Arithmetic) -> Result<Vec<Option<Bounds>>, Refusal> {
-    Ok(match arithmetic {
-        Arithmetic::Float => Checker::<f64, BATCH>::new(query)?.prover.table.rows,
-        Arithmetic::Exact => Checker::<Exact, 1>::new(query)?.prover.table.rows,
-    })
+    Ok(())
 }
 
 pub(crate) struct Checker<'q, R, const B: usize> {
-    query: &'q Query,
+    pub(crate) query: &'q Query,
     pub(crate) prover: Prover<R, B>,
     /// The disjunct that the current subtree is about, once they have been split.
     disjunct: Option<usize>,
     /// The lemma that is being proved, if any.
     pub(crate) goal: Option<Goal>,
     /// What is still to be done when the current subtree is finished.
-    open: Vec<Open>,
+    pub(crate) open: Vec<Open>,
+    /// Changes of bounds that cannot be taken back any more, but count as if they could: what is accepted piece by piece
+    /// must not exceed what a check of the whole allows.
+    pub(crate) kept: usize,
+    /// Bounds of the next leaves, computed side by side.
+    ahead: VecDeque<f64>,
     accepted: Accepted,
 }
 
@@ -88,7 +89,7 @@ pub(crate) struct Goal {
 }
 
 /// A subtree that waits for the one before it, and how many changes of bounds stay in force for it.
-struct Open {
+pub(crate) struct Open {
     changes: usize,
     next: Next,
 }
@@ -107,25 +108,96 @@ impl<'q, R: Real, const B: usize> Checker<'q, R, B> {
         let layers = Layers::new(query.network())?;
         let prover = Prover::new(layers, query.region()).map_err(|node| Refusal::Overflow { node })?;
         let accepted = Accepted { steps: 0, leaves: 0, margin: f64::INFINITY };
-        Ok(Self { query, prover, disjunct: None, goal: None, open: Vec::new(), accepted })
+        let (open, ahead) = (Vec::new(), VecDeque::new());
+        Ok(Self { query, prover, disjunct: None, goal: None, open, kept: 0, ahead, accepted })
     }
 
-    fn run(mut self, steps: &[Step]) -> Result<Accepted, Refusal> {
-        for (number, step) in steps.iter().enumerate() {
-            let finished = self.step(step).map_err(|wrong| Refusal::Step { step: number, wrong })?;
-            if self.open.len() > MAX_DEPTH || self.prover.table.changes() > MAX_CHANGES {
-                let limit = if self.open.len() > MAX_DEPTH { MAX_DEPTH } else { MAX_CHANGES };
-                return Err(Refusal::Step { step: number, wrong: WrongStep::TooDeep(limit) });
-            }
-            if finished && !self.resume() {
+    /// Forgets all steps.
+    pub(crate) fn reset(&mut self) {
+        self.prover.table.restore(0);
+        (self.disjunct, self.goal) = (None, None);
+        self.open.clear();
+        self.ahead.clear();
+        self.accepted = Accepted { steps: 0, leaves: 0, margin: f64::INFINITY };
+    }
+
+    /// Makes what all steps so far have changed the table to begin with.
+    pub(crate) fn keep(&mut self) {
+        self.kept += self.prover.table.changes();
+        self.prover.table.settle();
+    }
+
+    /// Checks a proof, or what follows its first `before` steps.
+    pub(crate) fn run(&mut self, before: usize, steps: &[Step]) -> Result<Accepted, Refusal> {
+        for (k, step) in steps.iter().enumerate() {
+            self.look_ahead(&steps[k..]);
+            let number = before + k;
+            if !self.advance(number, step)? {
                 self.accepted.steps = number + 1;
-                return match steps.len() {
-                    n if n == number + 1 => Ok(self.accepted),
-                    _ => Err(Refusal::ExtraStep(number + 1)),
-                };
+                return if k + 1 == steps.len() { Ok(self.accepted) } else { Err(Refusal::ExtraStep(number + 1)) };
             }
         }
-        Err(Refusal::MissingStep(steps.len()))
+        Err(Refusal::MissingStep(before + steps.len()))
+    }
+
+    /// Checks one step and enters the next subtree. False if there is none: the proof is complete.
+    pub(crate) fn advance(&mut self, number: usize, step: &Step) -> Result<bool, Refusal> {
+        let finished = self.step(step).map_err(|wrong| Refusal::Step { step: number, wrong })?;
+        if self.open.len() > MAX_DEPTH || self.kept + self.prover.table.changes() > MAX_CHANGES {
+            let limit = if self.open.len() > MAX_DEPTH { MAX_DEPTH } else { MAX_CHANGES };
+            return Err(Refusal::Step { step: number, wrong: WrongStep::TooDeep(limit) });
+        }
+        Ok(!finished || self.resume())
+    }
+
+    /// Disjuncts that are closed by a leaf each, with default multipliers, share the table: their bounds are computed side by side.
+    fn look_ahead(&mut self, steps: &[Step]) {
+        let Some(&Open { changes, next: Next::Disjunct(following) }) = self.open.last() else { return };
+        if !self.ahead.is_empty() || self.goal.is_some() || changes != self.prover.table.changes() {
+            return;
+        }
+        let disjuncts = following - 1..self.query.unsafe_set().len();
+        let plain = steps.iter().map_while(|step| match step {
+            Step::Linear(form) if form.multipliers.is_empty() => Some(form.lambda.as_slice()),
+            _ => None,
+        });
+        let forms: Vec<(usize, &[f64])> = disjuncts.zip(plain).take(B).collect();
+        if forms.len() > 1 {
+            // A leaf with a wrong lambda is left to its own step, which says what is wrong.
+            self.ahead = self.minima(&forms).map_while(Result::ok).collect();
+        }
+    }
+
+    /// Lower bounds, by the default rule, of weighted constraints of up to `B` disjuncts over the table as it stands.
+    pub(crate) fn minima(
+        &mut self,
+        forms: &[(usize, &[f64])],
+    ) -> impl Iterator<Item = Result<f64, WrongStep>> + use<R, B> {
+        let output = self.prover.layers.output;
+        let outer = self.disjunct;
+        let mut wrong: [Option<WrongStep>; B] = std::array::from_fn(|_| None);
+        for (b, &(disjunct, lambda)) in forms.iter().enumerate() {
+            self.disjunct = Some(disjunct);
+            let combined = match self.combine(lambda) {
+                Ok(combined) => combined,
+                Err(error) => {
+                    wrong[b] = Some(error);
+                    continue;
+                }
+            };
+            let (scene, walk) = self.prover.batch();
+            for (node, terms) in [(output, &combined.outputs), (0, &combined.inputs)] {
+                for &(index, value, error) in terms {
+                    walk.seed(scene.layers, node, index, b, value, error);
+                }
+            }
+            walk.constant.add(|lane| if lane == b { R::from_f64(combined.constant) } else { R::zero() });
+        }
+        self.disjunct = outer;
+        let (scene, walk) = self.prover.batch();
+        walk.descend(&scene, &[]);
+        let bounds = walk.minimum(&scene);
+        wrong.into_iter().zip(bounds).take(forms.len()).map(|(wrong, bound)| wrong.map_or(Ok(bound), Err))
     }
 
     /// Checks one step and enters its first subtree. True if it has none.
@@ -235,9 +307,15 @@ impl<'q, R: Real, const B: usize> Checker<'q, R, B> {
 
     /// A leaf: the form is positive, or bounds the goal.
     fn linear(&mut self, form: &LinearForm) -> Result<(), WrongStep> {
-        self.descend(form, self.goal)?;
-        let (scene, walk) = self.prover.single();
-        let [bound] = walk.minimum(&scene);
+        let bound = match self.ahead.pop_front() {
+            Some(bound) => bound,
+            None => {
+                self.descend(form, self.goal)?;
+                let (scene, walk) = self.prover.single();
+                let [bound] = walk.minimum(&scene);
+                bound
+            }
+        };
         if !bound.is_finite() {
             return Err(WrongStep::Overflow);
         }

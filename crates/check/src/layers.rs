@@ -1,7 +1,9 @@
 //! The network as the checker walks it: max-pools lowered, weights in the checker's arithmetic, geometry precomputed.
 
 use crate::real::{Real, add_up, inflate, mul_up, sum_up};
-use unmoved_ir::{Conv2d, IrError, Lowered, Network, Node, Op, Shape, Sliding, lower_max_pool};
+use crate::window::Window;
+use std::ops::Range;
+use unmoved_ir::{Conv2d, IrError, Lowered, Network, Node, NodeId, Op, Shape, Sliding, lower_max_pool};
 
 /// A network ready to be walked in the arithmetic `R`.
 pub(crate) struct Layers<R> {
@@ -36,6 +38,8 @@ pub(crate) enum Kind<R> {
 pub(crate) struct Affine<R> {
     pub(crate) map: Map,
     pub(crate) weight: Vec<R>,
+    /// The same weights, those of one input (of one tap of a Conv2d's window) side by side: `[input or tap][output]`, per group.
+    columns: Vec<R>,
     /// One per row (Dense) or output channel (Conv2d).
     pub(crate) bias: Vec<R>,
     /// How far true weights may be from these, per row (Dense) or channel (Conv2d).
@@ -108,6 +112,46 @@ impl Gather {
     }
 }
 
+/// Outputs that read the same inputs: all rows of a Dense, the channels of one group and one pixel of a Conv2d.
+#[derive(Clone, Copy)]
+pub(crate) struct Site {
+    group: usize,
+    /// The first of them, and how far the next is.
+    pub(crate) first: usize,
+    pub(crate) stride: usize,
+    pub(crate) count: usize,
+}
+
+/// Where the window of one output element lies.
+pub(crate) struct Place {
+    output: usize,
+    first_channel: usize,
+    pub(crate) down: Taps,
+    right: Taps,
+}
+
+impl Conv {
+    /// The window of output element `k`.
+    #[inline(always)]
+    pub(crate) fn at(&self, k: usize) -> Place {
+        let [_, rows, columns] = self.output.0;
+        let (output, y, x) = (k / (rows * columns), k / columns % rows, k % columns);
+        let first_channel = output / self.group[1] * self.group[0];
+        Place { output, first_channel, down: self.taps[0][y], right: self.taps[1][x] }
+    }
+
+    /// The weights of channel `c` of the window, row `i`, and the first input that they read.
+    #[inline(always)]
+    pub(crate) fn run(&self, place: &Place, c: usize, i: usize) -> (Range<usize>, usize) {
+        let [_, height, width] = self.input.0;
+        let Place { output, first_channel, down, right } = place;
+        let line = (output * self.group[0] + c) * self.kernel[0] + down.first + i;
+        let weight = line * self.kernel[1] + right.first;
+        let row = (first_channel + c) * height + down.source + i * self.dilation[0];
+        (weight..weight + right.count, row * width + right.source)
+    }
+}
+
 impl<R: Real> Affine<R> {
     /// The bias of output element `k`.
     pub(crate) fn bias(&self, k: usize) -> &R {
@@ -121,20 +165,52 @@ impl<R: Real> Affine<R> {
         match &self.map {
             Map::Dense { inputs } => run(&self.weight[k * inputs..(k + 1) * inputs], 0, 1),
             Map::Conv(conv) => {
-                let [_, rows, columns] = conv.output.0;
-                let [_, height, width] = conv.input.0;
-                let [_, kernel_width] = conv.kernel;
-                let channels = conv.group[0];
-                let (o, y, x) = (k / (rows * columns), k / columns % rows, k % columns);
-                let (down, right) = (conv.taps[0][y], conv.taps[1][x]);
-                let first_channel = o / conv.group[1] * channels;
-                for c in 0..channels {
-                    let kernel = (o * channels + c) * conv.kernel[0] + down.first;
-                    let image = (first_channel + c) * height + down.source;
-                    for i in 0..down.count {
-                        let w = (kernel + i) * kernel_width + right.first;
-                        let source = (image + i * conv.dilation[0]) * width + right.source;
-                        run(&self.weight[w..w + right.count], source, conv.dilation[1]);
+                let tap = conv.at(k);
+                for c in 0..conv.group[0] {
+                    for i in 0..tap.down.count {
+                        let (weights, start) = conv.run(&tap, c, i);
+                        run(&self.weight[weights], start, conv.dilation[1]);
+                    }
+                }
+            }
+        }
+    }
+
+    /// All outputs within a window, site by site.
+    pub(crate) fn sites(&self, window: &Window) -> impl Iterator<Item = Site> + use<R> {
+        let ([groups, width, area, count], rows, columns) = match &self.map {
+            Map::Dense { .. } => ([1, 1, 1, self.bias.len()], 0..1, 0..1),
+            Map::Conv(conv) => {
+                let [channels, height, width] = conv.output.0;
+                let sizes = [channels / conv.group[1], width, height * width, conv.group[1]];
+                (sizes, window.rows.clone(), window.columns.clone())
+            }
+        };
+        let first = move |group, y, x| group * count * area + y * width + x;
+        let site = move |group, y, x| Site { group, first: first(group, y, x), stride: area, count };
+        (0..groups).flat_map(move |g| {
+            let columns = columns.clone();
+            rows.clone().flat_map(move |y| columns.clone().map(move |x| site(g, y, x)))
+        })
+    }
+
+    /// The inputs that a site reads, each with its weights, one per output of the site.
+    #[inline(always)]
+    pub(crate) fn columns(&self, site: &Site, mut visit: impl FnMut(usize, &[R])) {
+        let column = |k: usize| &self.columns[k * site.count..(k + 1) * site.count];
+        match &self.map {
+            Map::Dense { inputs } => (0..*inputs).for_each(|i| visit(i, column(i))),
+            Map::Conv(conv) => {
+                let place = conv.at(site.first);
+                for c in 0..conv.group[0] {
+                    for i in 0..place.down.count {
+                        // The run of the group's first output is as long as that of any other.
+                        let (weights, start) = conv.run(&place, c, i);
+                        let taps = conv.group[0] * conv.kernel[0] * conv.kernel[1];
+                        let tap = site.group * taps + weights.start % taps;
+                        for j in 0..weights.len() {
+                            visit(start + j * conv.dilation[1], column(tap + j));
+                        }
                     }
                 }
             }
@@ -165,6 +241,11 @@ impl<R: Real> Layers<R> {
             nodes.push(Layer::new(node, network)?);
         }
         Ok(Self { nodes, output: network.output().0, tabled, lowered })
+    }
+
+    /// The nodes that have a row in the bound table, but for the input.
+    pub(crate) fn tabled_nodes(&self) -> Vec<NodeId> {
+        (1..self.tabled.len()).filter(|&node| self.tabled[node]).map(NodeId).collect()
     }
 }
 
@@ -200,6 +281,7 @@ impl<R: Real> Layer<R> {
                     row_terms: inputs,
                     column_terms: rows,
                     map: Map::Dense { inputs },
+                    columns: transposed(&R::from_tensor(&dense.weight), rows),
                     weight: R::from_tensor(&dense.weight),
                     bias: R::from_tensor(&dense.bias),
                     slack: dense.slack.clone(),
@@ -245,6 +327,10 @@ fn conv_layer<R: Real>(conv: &Conv2d, input: &Shape, output: &Shape) -> Result<A
         bias_sum: mul_up(magnitude(&conv.bias.to_f64()), (sliding.output[0] * sliding.output[1]) as f64),
         row_terms: row,
         column_terms: per_group[1] * area,
+        columns: R::from_tensor(&conv.weight)
+            .chunks(row * per_group[1])
+            .flat_map(|g| transposed(g, per_group[1]))
+            .collect(),
         weight: R::from_tensor(&conv.weight),
         bias: R::from_tensor(&conv.bias),
         slack: conv.slack.clone(),
@@ -257,6 +343,12 @@ fn conv_layer<R: Real>(conv: &Conv2d, input: &Shape, output: &Shape) -> Result<A
             taps,
         }),
     })
+}
+
+/// A matrix of so many rows, column by column.
+fn transposed<R: Real>(matrix: &[R], rows: usize) -> Vec<R> {
+    let columns = matrix.len() / rows.max(1);
+    (0..columns).flat_map(|c| (0..rows).map(move |r| matrix[r * columns + c].clone())).collect()
 }
 
 fn taps_of(sliding: &Sliding, axis: usize, out: usize) -> Taps {

@@ -9,6 +9,7 @@ mod backward;
 mod bytes;
 mod certificate;
 mod check;
+mod examiner;
 mod layers;
 mod propagate;
 mod real;
@@ -20,7 +21,8 @@ mod window;
 
 pub use bytes::{FormatError, FormatProblem};
 pub use certificate::{Certificate, End, LinearForm, Multipliers, Semantics, Side, Step};
-pub use check::{Accepted, Arithmetic, check, initial_bounds};
+pub use check::{Accepted, Arithmetic, check};
+pub use examiner::Examiner;
 pub use refusal::{Refusal, WrongStep};
 pub use replay::{ReplayError, replay};
 pub use table::Bounds;

@@ -1,10 +1,11 @@
-//! The bound table, computed from the box: intervals everywhere, linear bounds where those leave a Relu undecided.
+//! The bound table, computed from the box: intervals everywhere; where a proof asks for it, linear bounds of what those leave undecided.
 
 use crate::backward::{Backward, Scene};
 use crate::layers::{Affine, Gather, Image, Kind, Layers};
 use crate::real::{Real, add_up, gamma, mul_up, sane, sum_up, tiny};
 use crate::region::Region;
 use crate::table::{Bounds, Table};
+use crate::window::Window;
 use unmoved_ir::{NodeId, Slack};
 use unmoved_property::InputRegion;
 
@@ -36,9 +37,8 @@ impl<R: Real, const B: usize> Prover<R, B> {
         for i in 0..input.lower.len() {
             prover.table.tighten(0, i, input.lower[i], input.upper[i]);
         }
-        let all: Vec<usize> = (0..count).filter(|&node| prover.layers.tabled[node]).collect();
         // To the very end: the slack of the nodes above the last Relu is needed too.
-        prover.propagate(count - 1, &all)?;
+        prover.propagate(count - 1, &[])?;
         prover.table.settle();
         Ok(prover)
     }
@@ -47,6 +47,12 @@ impl<R: Real, const B: usize> Prover<R, B> {
     pub(crate) fn single(&mut self) -> (Scene<'_, R>, &mut Backward<R, 1>) {
         let Self { layers, region, table, slack, single, .. } = self;
         (Scene { layers, region, table, slack }, single)
+    }
+
+    /// The same with the walk for many forms.
+    pub(crate) fn batch(&mut self) -> (Scene<'_, R>, &mut Backward<R, B>) {
+        let Self { layers, region, table, slack, batch, .. } = self;
+        (Scene { layers, region, table, slack }, batch)
     }
 
     /// Intersects the table with bounds computed afresh: intervals up to node `last`, and linear bounds for undecided
@@ -183,19 +189,30 @@ fn affine_interval<R: Real>(affine: &Affine<R>, input: &Bounds, image: Image) ->
     let roundings = affine.row_terms + 1;
     let error =
         if sane(size) { add_up(mul_up(gamma::<R>(roundings), size), tiny::<R>(roundings)) } else { f64::INFINITY };
-    let mut bounds = Bounds { lower: Vec::with_capacity(image.len()), upper: Vec::with_capacity(image.len()) };
-    for k in 0..image.len() {
-        let mut sums = [affine.bias(k).clone(), affine.bias(k).clone()];
-        affine.runs(k, |weights, start, step| {
-            for (i, w) in weights.iter().enumerate() {
-                let ends = &ends[start + i * step][usize::from(*w < R::zero())];
-                sums[0].add_product(w, &ends[0]);
-                sums[1].add_product(w, &ends[1]);
+    let mut bounds = Bounds { lower: vec![0.0; image.len()], upper: vec![0.0; image.len()] };
+    pulp::Arch::new().dispatch(|| {
+        let mut sums: [Vec<R>; 2] = Default::default();
+        for site in affine.sites(&Window::full(image)) {
+            let outputs = (0..site.count).map(|o| site.first + o * site.stride);
+            for sums in &mut sums {
+                sums.clear();
+                sums.extend(outputs.clone().map(|k| affine.bias(k).clone()));
             }
-        });
-        bounds.lower.push(below(&sums[0], error));
-        bounds.upper.push(above(&sums[1], error));
-    }
+            let [lower, upper] = &mut sums;
+            affine.columns(&site, |input, weights| {
+                let [positive, negative] = &ends[input];
+                for ((w, lower), upper) in weights.iter().zip(lower.iter_mut()).zip(upper.iter_mut()) {
+                    let ends = if *w < R::zero() { negative.clone() } else { positive.clone() };
+                    lower.add_product(w, &ends[0]);
+                    upper.add_product(w, &ends[1]);
+                }
+            });
+            for (o, k) in outputs.enumerate() {
+                bounds.lower[k] = below(&sums[0][o], error);
+                bounds.upper[k] = above(&sums[1][o], error);
+            }
+        }
+    });
     bounds
 }
 

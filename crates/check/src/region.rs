@@ -2,7 +2,7 @@
 
 use crate::adjoint::Adjoint;
 use crate::layers::Image;
-use crate::real::{Real, Sums, mul_up, sum_up, tiny};
+use crate::real::{Real, Sums, inflate, mul_up, sum_up, tiny};
 use crate::table::Bounds;
 use unmoved_property::{InputRegion, Norm, RegionKind};
 
@@ -63,34 +63,34 @@ impl Region {
             });
         }
         sums.lose(&std::array::from_fn(|b| mul_up(ball.eps, ball.dual_norm::<R>(&q[b]))));
-        lose_error(rho, (0..bounds.lower.len()).map(|i| bounds.magnitude(i)), sums);
+        let total = sum_up((0..bounds.lower.len()).map(|i| bounds.magnitude(i)));
+        sums.lose(&rho.error.map(|e| mul_up(e, total)));
     }
 }
 
 /// Adds the minima over the box alone.
+#[inline(always)]
 pub(crate) fn box_minimum<R: Real, const B: usize>(
     rho: &Adjoint<R, B>,
     image: Image,
     bounds: &Bounds,
     sums: &mut Sums<R, B>,
 ) {
-    for i in rho.spans(image).flatten() {
-        let (lower, upper) = (R::from_f64(bounds.lower[i]), R::from_f64(bounds.upper[i]));
-        sums.add(|b| smaller(rho.values[i][b].times(&lower), rho.values[i][b].times(&upper)));
+    let mut total = 0.0;
+    let mut count = 0;
+    for span in rho.spans(image) {
+        count += span.len();
+        for i in span {
+            let (lower, upper) = (R::from_f64(bounds.lower[i]), R::from_f64(bounds.upper[i]));
+            sums.add(|b| smaller(rho.values[i][b].times(&lower), rho.values[i][b].times(&upper)));
+            total += bounds.magnitude(i);
+        }
     }
-    lose_error(rho, rho.spans(image).flatten().map(|i| bounds.magnitude(i)), sums);
-}
-
-/// What the error of the forms' coefficients can amount to for inputs of these magnitudes.
-fn lose_error<R: Real, const B: usize>(
-    rho: &Adjoint<R, B>,
-    magnitudes: impl Iterator<Item = f64>,
-    sums: &mut Sums<R, B>,
-) {
-    let total = sum_up(magnitudes);
+    let total = inflate(total, count);
     sums.lose(&rho.error.map(|e| mul_up(e, total)));
 }
 
+#[inline(always)]
 fn smaller<R: Real>(a: R, b: R) -> R {
     if b < a { b } else { a }
 }

@@ -1,3 +1,5 @@
+mod batches;
+mod examiner;
 mod format;
 mod proofs;
 mod refusals;

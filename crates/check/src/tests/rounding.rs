@@ -138,7 +138,7 @@ fn the_table_in_floats_reaches_to_the_corners_of_the_box() {
         let end = |pick: fn(f64, f64) -> f64| ends.iter().map(|[a, b]| exactly(pick(*a, *b))).collect();
         let region = InputRegion::boxed(end(f64::min), end(f64::max)).unwrap();
         let query = Query::new(network.clone(), region, vec![]).unwrap();
-        let Ok(table) = initial_bounds(&query, Arithmetic::Float) else { continue };
+        let Ok(table) = linear_bounds(&query, Arithmetic::Float) else { continue };
         let Op::Dense(first) = &network.nodes()[1].op else { panic!("the first layer is dense") };
         for k in 0..first.outputs() {
             for side in [-1.0, 1.0] {

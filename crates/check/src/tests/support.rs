@@ -273,3 +273,16 @@ pub(super) fn contains(rows: &[Option<Bounds>], trace: &[Vec<Exact>]) -> bool {
         (0..values.len()).all(inside)
     })
 }
+
+/// The bound table with linear bounds of all tabled nodes.
+pub(crate) fn linear_bounds(query: &Query, arithmetic: Arithmetic) -> Result<Vec<Option<Bounds>>, Refusal> {
+    fn rows<R: Real, const B: usize>(mut checker: Checker<'_, R, B>) -> Vec<Option<Bounds>> {
+        let nodes = checker.prover.layers.tabled_nodes();
+        checker.step(&Step::Recompute { nodes }).expect("all of these are tabled");
+        checker.prover.table.rows
+    }
+    Ok(match arithmetic {
+        Arithmetic::Float => rows(Checker::<f64, 8>::new(query)?),
+        Arithmetic::Exact => rows(Checker::<Exact, 1>::new(query)?),
+    })
+}

@@ -1,0 +1,78 @@
+//! The checker as those use it who write certificates.
+
+use crate::check::{BATCH, Checker};
+use crate::table::Bounds;
+use crate::{Certificate, Refusal, Step};
+use unmoved_ir::{Lowered, NodeId};
+use unmoved_property::Query;
+
+/// A checker of one query in [`Arithmetic::Float`](crate::Arithmetic::Float) for those who write certificates: it tells the bound table as it stands after the
+/// steps accepted so far, with which the rest of the proof begins.
+pub struct Examiner<'q> {
+    pub(crate) checker: Checker<'q, f64, BATCH>,
+    /// Lemmas and recomputations in force for everything that follows.
+    accepted: Vec<Step>,
+}
+
+impl<'q> Examiner<'q> {
+    /// Computes the table with which every check of the query begins.
+    pub fn new(query: &'q Query) -> Result<Self, Refusal> {
+        Ok(Self { checker: Checker::new(query)?, accepted: Vec::new() })
+    }
+
+    /// The bound table: one entry per node of the lowered network, `None` where it has none.
+    pub fn bounds(&self) -> &[Option<Bounds>] {
+        &self.checker.prover.table.rows
+    }
+
+    /// The lowered network that the table is about.
+    pub fn lowered(&self) -> &Lowered {
+        &self.checker.prover.layers.lowered
+    }
+
+    /// The nodes of the lowered network that ReLUs read: those of which a [`Step::Recompute`] may give linear bounds.
+    pub fn tabled(&self) -> Vec<NodeId> {
+        self.checker.prover.layers.tabled_nodes()
+    }
+
+    /// Lower bounds, by the default rule, of weighted sums of the constraints of disjuncts; `-inf` where there is none.
+    pub fn minima(&mut self, forms: &[(usize, Vec<f64>)]) -> Vec<f64> {
+        let mut bounds = Vec::with_capacity(forms.len());
+        for forms in forms.chunks(BATCH) {
+            let forms: Vec<(usize, &[f64])> = forms.iter().map(|(i, lambda)| (*i, lambda.as_slice())).collect();
+            bounds.extend(self.checker.minima(&forms).map(|bound| bound.unwrap_or(f64::NEG_INFINITY)));
+        }
+        bounds
+    }
+
+    /// Checks lemmas, each with its proof, and recomputations, and keeps what they give. An error keeps nothing.
+    pub fn extend(&mut self, steps: Vec<Step>) -> Result<(), Refusal> {
+        for (number, step) in steps.iter().enumerate() {
+            let number = self.accepted.len() + number;
+            let refused = match self.checker.advance(number, step) {
+                Ok(true) => continue,
+                // What is not in a lemma's proof may not end the proof of the query here.
+                Ok(false) => Refusal::MissingStep(number),
+                Err(refusal) => refusal,
+            };
+            self.checker.reset();
+            return Err(refused);
+        }
+        if !self.checker.open.is_empty() {
+            self.checker.reset();
+            return Err(Refusal::MissingStep(self.accepted.len() + steps.len()));
+        }
+        self.checker.keep();
+        self.accepted.extend(steps);
+        Ok(())
+    }
+
+    /// Checks the rest of the proof. What was accepted before and this together are a certificate that [`check`](crate::check()) accepts.
+    pub fn finish(&mut self, steps: Vec<Step>) -> Result<Certificate, Refusal> {
+        let result = self.checker.run(self.accepted.len(), &steps);
+        self.checker.reset();
+        result?;
+        let steps = self.accepted.iter().cloned().chain(steps).collect();
+        Ok(Certificate::new(self.checker.query, steps))
+    }
+}
