@@ -1,10 +1,10 @@
-//! Projected gradient descent on the constraints of the unsafe set (Madry et al., ICLR 2018).
+//! Projected gradient descent on the constraints of the unsafe set (Madry et al., ICLR 2018), sixteen starts at a time.
 //!
 //! An attack proposes; [`unmoved_check::replay`] disposes. Nothing found here is reported before it was replayed exactly.
 
-use crate::gradient::gradient;
-use unmoved_ir::IrError;
-use unmoved_property::{Conjunction, Norm, Query, RegionKind};
+use unmoved_bounds::engine::{Compact, LANES, Lanes, Probe};
+use unmoved_ir::Rational;
+use unmoved_property::{Conjunction, FloatBox, Norm, Query, RegionKind};
 
 /// How hard to try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,34 +19,54 @@ pub struct AttackOptions {
 
 impl Default for AttackOptions {
     fn default() -> Self {
-        Self { steps: 20, restarts: 10, seed: 0 }
+        Self { steps: 30, restarts: 16, seed: 0 }
     }
 }
+
+/// The first step as a share of the region's extent: from random points, and from points that are thought to be good.
+const LENGTH: f64 = 0.5;
+const LENGTH_NEAR: f64 = 0.1;
+/// Each step is this share of the one before.
+const DECAY: f64 = 0.97;
 
 /// Looks for inputs that satisfy one of the given disjuncts. `accept` is shown every float32 input that seems to, and ends
 /// the attack by returning true.
 pub(crate) fn attack(
     query: &Query,
+    compact: &Compact,
     disjuncts: &[usize],
     options: AttackOptions,
     out_of_time: impl Fn() -> bool,
     mut accept: impl FnMut(&[f32]) -> bool,
-) -> Result<(), IrError> {
-    let region = query.region();
+) {
     let mut random = fastrand::Rng::with_seed(options.seed);
-    for restart in 0..options.restarts {
-        for &disjunct in disjuncts {
-            let conjunction = &query.unsafe_set()[disjunct];
-            let start = match restart {
-                0 => centre(query),
-                _ => region.sample(|| random.f64()),
-            };
-            if descend(query, conjunction, start, options.steps, &out_of_time, &mut accept)? || out_of_time() {
-                return Ok(());
-            }
+    let starts: Vec<(usize, usize)> =
+        (0..options.restarts).flat_map(|restart| disjuncts.iter().map(move |&d| (restart, d))).collect();
+    let mut walk = Walk::new(query, compact);
+    for starts in starts.chunks(LANES) {
+        for (lane, &(restart, disjunct)) in starts.iter().enumerate() {
+            let x = if restart == 0 { centre(query) } else { query.region().sample(|| random.f64()) };
+            walk.start(lane, &query.unsafe_set()[disjunct], &x);
+        }
+        if walk.descend(starts.len(), LENGTH, options.steps, &out_of_time, &mut accept) || out_of_time() {
+            return;
         }
     }
-    Ok(())
+}
+
+/// Attacks from given points, at most [`LANES`], each with the disjunct that it is to satisfy.
+pub(crate) fn attack_from(
+    query: &Query,
+    compact: &Compact,
+    starts: &[(usize, Vec<f64>)],
+    steps: usize,
+    mut accept: impl FnMut(&[f32]) -> bool,
+) {
+    let mut walk = Walk::new(query, compact);
+    for (lane, (disjunct, x)) in starts.iter().enumerate() {
+        walk.start(lane, &query.unsafe_set()[*disjunct], x);
+    }
+    walk.descend(starts.len(), LENGTH_NEAR, steps, &|| false, &mut accept);
 }
 
 /// The middle of the region.
@@ -60,99 +80,159 @@ pub(crate) fn centre(query: &Query) -> Vec<f64> {
     }
 }
 
-fn descend(
-    query: &Query,
-    conjunction: &Conjunction,
-    mut x: Vec<f64>,
-    steps: usize,
-    out_of_time: &impl Fn() -> bool,
-    accept: &mut impl FnMut(&[f32]) -> bool,
-) -> Result<bool, IrError> {
-    let (network, region) = (query.network(), query.region());
-    let coefficients = |terms: &[(usize, unmoved_ir::Rational)], len: usize| {
-        let mut dense = vec![0.0; len];
-        terms.iter().for_each(|(k, c)| dense[*k] = c.to_f64());
-        dense
-    };
-    let constraints: Vec<(Vec<f64>, Vec<f64>, f64)> = conjunction
-        .0
-        .iter()
-        .map(|c| {
-            (coefficients(&c.outputs, network.output_len()), coefficients(&c.inputs, x.len()), c.constant.to_f64())
-        })
-        .collect();
-    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-    for step in 0..=steps {
-        let trace = network.trace(&x)?;
-        let y = &trace[network.output().0];
-        let values = constraints.iter().map(|(a, p, c)| dot(a, y) + dot(p, &x) + c);
-        // The constraint that is farthest from holding leads.
-        let worst = values.enumerate().max_by(|a, b| a.1.total_cmp(&b.1));
-        if worst.is_none_or(|(_, g)| g <= 0.0)
-            && let Some(input) = region.to_f32_inside(&x)
-            && accept(&input)
-        {
-            return Ok(true);
+/// A constraint `outputs . y + inputs . x + constant <= 0` in floats.
+struct Target {
+    outputs: Vec<(usize, f32)>,
+    inputs: Vec<(usize, f32)>,
+    constant: f32,
+}
+
+impl Target {
+    fn all(conjunction: &Conjunction) -> Vec<Self> {
+        let floats = |terms: &[(usize, Rational)]| terms.iter().map(|(k, c)| (*k, c.to_f64() as f32)).collect();
+        let target = |c: &unmoved_property::Constraint| Self {
+            outputs: floats(&c.outputs),
+            inputs: floats(&c.inputs),
+            constant: c.constant.to_f64() as f32,
+        };
+        conjunction.0.iter().map(target).collect()
+    }
+}
+
+struct Walk<'a> {
+    query: &'a Query,
+    probe: Probe<'a>,
+    x: Vec<Lanes>,
+    slope: Vec<Lanes>,
+    coefficients: Vec<Lanes>,
+    targets: Vec<Vec<Target>>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(query: &'a Query, compact: &'a Compact) -> Self {
+        let inputs = vec![Lanes::splat(0.0); query.region().len()];
+        Self {
+            query,
+            probe: Probe::new(compact),
+            x: inputs.clone(),
+            slope: inputs,
+            coefficients: vec![Lanes::splat(0.0); query.network().output_len()],
+            targets: (0..LANES).map(|_| Vec::new()).collect(),
         }
-        let Some((worst, _)) = worst else { return Ok(false) };
-        if step == steps || out_of_time() {
+    }
+
+    fn start(&mut self, lane: usize, conjunction: &Conjunction, x: &[f64]) {
+        self.targets[lane] = Target::all(conjunction);
+        self.x.iter_mut().zip(x).for_each(|(to, x)| to.0[lane] = *x as f32);
+    }
+
+    fn lane(&self, lane: usize) -> Vec<f64> {
+        self.x.iter().map(|x| f64::from(x.0[lane])).collect()
+    }
+
+    fn descend(
+        &mut self,
+        used: usize,
+        mut length: f64,
+        steps: usize,
+        out_of_time: &impl Fn() -> bool,
+        accept: &mut impl FnMut(&[f32]) -> bool,
+    ) -> bool {
+        for step in 0..=steps {
+            let mut leaders = [0; LANES];
+            let outputs = self.probe.outputs(&self.x);
+            self.coefficients.fill(Lanes::splat(0.0));
+            let mut reached = Vec::new();
+            for lane in 0..used {
+                let value = |t: &Target| {
+                    let outputs: f32 = t.outputs.iter().map(|&(k, c)| c * outputs[k].0[lane]).sum();
+                    t.inputs.iter().map(|&(i, c)| c * self.x[i].0[lane]).sum::<f32>() + outputs + t.constant
+                };
+                // The constraint that is farthest from holding leads.
+                let values = self.targets[lane].iter().map(value).enumerate();
+                let worst = values.max_by(|a, b| a.1.total_cmp(&b.1));
+                if worst.is_none_or(|(_, g)| g <= 0.0) {
+                    reached.push(lane);
+                }
+                let Some((leader, _)) = worst else { continue };
+                leaders[lane] = leader;
+                self.targets[lane][leader].outputs.iter().for_each(|&(k, c)| self.coefficients[k].0[lane] = c);
+            }
+            for lane in reached {
+                if self.query.region().to_f32_inside(&self.lane(lane)).is_some_and(|input| accept(&input)) {
+                    return true;
+                }
+            }
+            if step == steps || out_of_time() {
+                break;
+            }
+            self.probe.gradients(&self.coefficients, &mut self.slope);
+            for lane in 0..used {
+                let inputs = self.targets[lane].get(leaders[lane]).map_or(&[][..], |t| &t.inputs);
+                inputs.iter().for_each(|&(i, c)| self.slope[i].0[lane] += c);
+            }
+            self.advance(used, length);
+            length *= DECAY;
+        }
+        false
+    }
+
+    /// One step of steepest descent in the region's own norm, `length` as a share of its extent.
+    fn advance(&mut self, used: usize, length: f64) {
+        let region = self.query.region();
+        let limits = region.enclosing_box();
+        let RegionKind::Ball { norm: norm @ (Norm::L1 | Norm::L2), eps, .. } = region.kind() else {
+            let length = length as f32;
+            for ((x, slope), (&l, &u)) in self.x.iter_mut().zip(&self.slope).zip(limits.lower.iter().zip(&limits.upper))
+            {
+                let (l, u) = (l as f32, u as f32);
+                let by = length * (u - l);
+                for lane in 0..LANES {
+                    let s = slope.0[lane];
+                    let sign = if s > 0.0 {
+                        1.0
+                    } else if s < 0.0 {
+                        -1.0
+                    } else {
+                        0.0
+                    };
+                    x.0[lane] = (x.0[lane] - by * sign).clamp(l, u);
+                }
+            }
+            return;
+        };
+        let radius = length * eps.to_f64();
+        for lane in 0..used {
+            let slope: Vec<f64> = self.slope.iter().map(|s| f64::from(s.0[lane])).collect();
+            let mut x = self.lane(lane);
+            match norm {
+                Norm::L1 => move_l1(&mut x, &slope, limits, radius),
+                _ => move_l2(&mut x, &slope, radius),
+            }
+            region.project(&mut x);
+            self.x.iter_mut().zip(&x).for_each(|(to, x)| to.0[lane] = *x as f32);
+        }
+    }
+}
+
+fn move_l2(x: &mut [f64], slope: &[f64], radius: f64) {
+    let norm = slope.iter().map(|s| s * s).sum::<f64>().sqrt();
+    if norm > 0.0 {
+        x.iter_mut().zip(slope).for_each(|(x, s)| *x -= radius / norm * s);
+    }
+}
+
+/// Steepest for l1 is one element alone; sharing the step among the steepest few finds better corners.
+fn move_l1(x: &mut [f64], slope: &[f64], limits: &FloatBox, mut radius: f64) {
+    let room = |x: f64, i: usize| if slope[i] > 0.0 { x - limits.lower[i] } else { limits.upper[i] - x };
+    let mut order: Vec<usize> = (0..x.len()).filter(|&i| slope[i] != 0.0 && room(x[i], i) > 0.0).collect();
+    order.sort_by(|&i, &j| slope[j].abs().total_cmp(&slope[i].abs()));
+    for i in order {
+        let step = room(x[i], i).min(radius);
+        x[i] -= step * slope[i].signum();
+        radius -= step;
+        if radius <= 0.0 {
             break;
         }
-        let (outputs, inputs, _) = &constraints[worst];
-        let mut slope = gradient(network, &trace, outputs);
-        slope.iter_mut().zip(inputs).for_each(|(s, p)| *s += p);
-        // Large steps first to cross the region, small ones later to settle.
-        let length = 0.5 * (1.0 - step as f64 / steps as f64) + 0.02;
-        move_against(query, &mut x, &slope, length);
-        region.project(&mut x);
-    }
-    Ok(false)
-}
-
-/// One step of steepest descent in the region's own norm, `length` as a share of its radius.
-fn move_against(query: &Query, x: &mut [f64], slope: &[f64], length: f64) {
-    let b = query.region().enclosing_box();
-    match query.region().kind() {
-        RegionKind::Ball { norm: Norm::L2, eps, .. } => {
-            let norm = slope.iter().map(|s| s * s).sum::<f64>().sqrt();
-            if norm > 0.0 {
-                let scale = length * eps.to_f64() / norm;
-                x.iter_mut().zip(slope).for_each(|(x, s)| *x -= scale * s);
-            }
-        }
-        RegionKind::Ball { norm: Norm::L1, eps, .. } => {
-            // Steepest for l1 is one element alone; sharing the step among the steepest few finds better corners.
-            let mut order: Vec<usize> =
-                (0..x.len()).filter(|&i| room(x[i], slope[i], b.lower[i], b.upper[i]) > 0.0).collect();
-            order.sort_by(|&i, &j| slope[j].abs().total_cmp(&slope[i].abs()));
-            let mut budget = length * eps.to_f64();
-            for i in order {
-                let step = room(x[i], slope[i], b.lower[i], b.upper[i]).min(budget);
-                x[i] -= step * slope[i].signum();
-                budget -= step;
-                if budget <= 0.0 {
-                    break;
-                }
-            }
-        }
-        _ => {
-            for i in 0..x.len() {
-                let half = (b.upper[i] - b.lower[i]) / 2.0;
-                if slope[i] != 0.0 {
-                    x[i] -= length * half * slope[i].signum();
-                }
-            }
-        }
-    }
-}
-
-/// How far an element can move against its slope within the box.
-fn room(x: f64, slope: f64, lower: f64, upper: f64) -> f64 {
-    if slope > 0.0 {
-        x - lower
-    } else if slope < 0.0 {
-        upper - x
-    } else {
-        0.0
     }
 }

@@ -1,284 +1,131 @@
 //! From query to outcome.
 
-use crate::attack::{self, AttackOptions};
+use crate::attack;
+use crate::candidates::{Candidates, lock, seems_unsafe};
+use crate::outcome::{DecidedBy, Options, Outcome, SearchError, Watch};
+use crate::plan::Plan;
+use crate::proof::Proof;
+use crate::refine::refine;
 use crate::solver::{self, Answer};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
-use unmoved_bounds::{LinearForm, Propagation, Tier};
-use unmoved_check::{Arithmetic, Certificate, Multipliers, ReplayError, Step, check, replay};
-use unmoved_core::{EncodeError, SolverError};
-use unmoved_ir::{IrError, Op, lower_max_pool};
-use unmoved_property::{Constraint, Counterexample, Query, Reason, Verdict};
-
-/// How a query is to be decided.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Options {
-    /// When to give up; never, if absent.
-    pub time_limit: Option<Duration>,
-    /// The attack on what bounds leave open.
-    pub attack: AttackOptions,
-    /// Report what a MILP solver says of what is left, labelled as such. Needs the feature `highs` beyond tiny networks.
-    pub trust_solver: bool,
-}
-
-/// What found the answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DecidedBy {
-    /// The centre of the region is itself unsafe.
-    Centre,
-    /// Interval bounds.
-    Interval,
-    /// One backward linear pass.
-    Linear,
-    /// The duals of the linear relaxation.
-    LpDuals,
-    /// Projected gradient descent.
-    Attack,
-    /// A MILP solver: its point, replayed, or its word.
-    Solver,
-    /// Nothing did.
-    Nothing,
-}
-
-impl DecidedBy {
-    /// The word for JSON and tables.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Centre => "centre",
-            Self::Interval => "interval",
-            Self::Linear => "linear",
-            Self::LpDuals => "lp-duals",
-            Self::Attack => "attack",
-            Self::Solver => "solver",
-            Self::Nothing => "nothing",
-        }
-    }
-}
-
-/// A verdict and what stands behind it.
-#[derive(Debug, Clone)]
-pub struct Outcome {
-    /// The answer.
-    pub verdict: Verdict,
-    /// What found it.
-    pub decided_by: DecidedBy,
-    /// The accepted certificate of a robust verdict.
-    pub certificate: Option<Certificate>,
-    /// Per disjunct of the unsafe set, the best lower bound found of one of its constraints: positive means closed.
-    pub margins: Vec<f64>,
-}
-
-/// A query that cannot be worked on at all.
-#[derive(Debug, thiserror::Error)]
-pub enum SearchError {
-    /// The network is too large once max-pools are lowered, or reads another number of inputs.
-    #[error(transparent)]
-    Network(#[from] IrError),
-    /// The solver asked for is missing or failed.
-    #[error(transparent)]
-    Solver(#[from] SolverError),
-    /// The query has no encoding for the solver asked for.
-    #[error(transparent)]
-    Encode(#[from] EncodeError),
-}
+use unmoved_bounds::engine::{Compact, Known};
+use unmoved_bounds::{Propagation, Tier};
+use unmoved_check::{Examiner, Step};
+use unmoved_ir::{NodeId, lower_max_pool};
+use unmoved_property::{Query, Reason, Verdict};
 
 /// Decides the query as far as the means built so far reach.
 ///
 /// # Errors
 /// Only for what makes the question itself unworkable; running out of time or means is [`Verdict::Unknown`].
 pub fn decide(query: &Query, options: &Options) -> Result<Outcome, SearchError> {
+    decide_watched(query, options, &|_| {})
+}
+
+/// [`decide`], telling how it goes.
+pub fn decide_watched(query: &Query, options: &Options, watch: Watch<'_>) -> Result<Outcome, SearchError> {
     let clock = Clock { start: Instant::now(), limit: options.time_limit };
     let mut found = Candidates::default();
-    let count = query.unsafe_set().len();
+    let outcome = Outcome::open(query.unsafe_set().len());
 
     let centre = attack::centre(query);
     if let Some(input) = query.region().to_f32_inside(&centre)
         && seems_unsafe(query, &input)?
         && found.accept(query, &input)
     {
-        return Ok(found.into_outcome(DecidedBy::Centre, vec![f64::NEG_INFINITY; count]));
+        return Ok(found.into_outcome(outcome, DecidedBy::Centre));
     }
 
-    let lowered = lower_max_pool(query.network())?;
-    let mut margins = vec![f64::NEG_INFINITY; count];
-    let mut leaves: Vec<Option<Step>> = vec![None; count];
-    let mut propagation = Propagation::new(&lowered, query.region(), Tier::Interval);
-    close_by_bounds(query, &mut propagation, &mut margins, &mut leaves);
-    if leaves.iter().all(Option::is_some) {
-        let outcome = certify(query, leaves, margins.clone(), DecidedBy::Interval);
-        if outcome.verdict == Verdict::Robust {
-            return Ok(outcome);
+    let start = Instant::now();
+    let mut examiner = Examiner::new(query)?;
+    let mut proof = Proof::new(query, outcome);
+    proof.outcome.check_time += start.elapsed();
+    for tier in [DecidedBy::Interval, DecidedBy::Linear] {
+        if tier == DecidedBy::Linear {
+            let start = Instant::now();
+            let nodes = examiner.tabled();
+            examiner.extend(vec![Step::Recompute { nodes }])?;
+            proof.outcome.check_time += start.elapsed();
+        }
+        proof.reset();
+        proof.close_by_rule(&mut examiner);
+        proof.close_by_last_layer(&examiner);
+        if proof.is_closed()
+            && let Ok(certificate) = proof.certify(&mut examiner)
+        {
+            return Ok(proof.outcome.robust(certificate, tier));
         }
     }
-    // The checker's bounds are linear ones. These are tighter, but with them its rule may choose other slopes, and a form
-    // that intervals have shown to be positive may be so no more.
-    leaves = vec![None; count];
-    if !clock.is_out() {
-        propagation = Propagation::new(&lowered, query.region(), Tier::Linear);
-        close_by_bounds(query, &mut propagation, &mut margins, &mut leaves);
-        close_by_last_layer(query, &propagation, &mut margins, &mut leaves);
-        if leaves.iter().all(Option::is_some) {
-            return Ok(certify(query, leaves, margins, DecidedBy::Linear));
-        }
-    }
+    proof.reset();
+    proof.close_by_rule(&mut examiner);
 
-    let open = still_open(&leaves);
-    attack::attack(query, &open, options.attack, || clock.is_out(), |input| found.accept(query, input))?;
+    let mut compact = compact(&examiner, query);
+    attack::attack(query, &compact, &proof.open(), options.attack, || clock.is_out(), |x| found.accept(query, x));
     if found.counterexample.is_some() {
-        return Ok(found.into_outcome(DecidedBy::Attack, margins));
+        return Ok(found.into_outcome(proof.outcome, DecidedBy::Attack));
     }
-    if cfg!(feature = "highs") {
-        solver::close_by_duals(query, &propagation, &mut margins, &mut leaves, || clock.remaining())?;
-        if leaves.iter().all(Option::is_some) {
-            return Ok(certify(query, leaves, margins, DecidedBy::LpDuals));
+
+    let found = Mutex::new(found);
+    let mut plan = Plan::new(&examiner, options);
+    let refused = loop {
+        if proof.outcome.subproblems >= options.subproblems {
+            break None;
         }
-    }
-    let mut reason = found.f32_only.take().map_or(Reason::Open, Reason::F32Only);
-    if options.trust_solver && !clock.is_out() {
-        match solver::ask(query, &propagation, &still_open(&leaves), clock.remaining())? {
-            Answer::Input(input) if found.accept(query, &input) => {
-                return Ok(found.into_outcome(DecidedBy::Solver, margins));
+        let effort = plan.effort(&compact);
+        if proof.search(&compact, &effort, || clock.is_out(), &found, watch) {
+            match proof.certify(&mut examiner) {
+                Ok(certificate) => {
+                    let by = if plan.is_refined() || proof.has_split() { DecidedBy::Search } else { DecidedBy::Slopes };
+                    return Ok(proof.outcome.robust(certificate, by));
+                }
+                // What hangs on the rounding of f32 is searched again, with a margin.
+                Err(refusal) if !plan.demand_more() => break Some(refusal),
+                Err(_) => {}
             }
-            Answer::Holds(solver) => reason = Reason::SolverWord(solver.into()),
+        } else if lock(&found).counterexample.is_some() || clock.is_out() {
+            break None;
+        } else if let Some(refinement) = plan.refinement() {
+            let refined = refine(&mut examiner, query.region(), refinement, || clock.is_out(), watch);
+            plan.judge(&refined);
+            proof.outcome.subproblems += refined.subproblems;
+            compact = self::compact(&examiner, query);
+        } else if plan.is_last() {
+            break None;
+        }
+        proof.reset();
+        proof.close_by_rule(&mut examiner);
+    };
+    let mut found = found.into_inner().unwrap_or_else(|e| e.into_inner());
+    if found.counterexample.is_some() {
+        return Ok(found.into_outcome(proof.outcome, DecidedBy::Search));
+    }
+    let refused = refused.map_or(Reason::Open, |refusal| Reason::Refused(refusal.to_string()));
+    let mut reason = found.f32_only.take().map_or(refused, Reason::F32Only);
+    if options.trust_solver && !clock.is_out() {
+        let lowered = lower_max_pool(query.network())?;
+        let propagation = Propagation::new(&lowered, query.region(), Tier::Linear);
+        match solver::ask(query, &propagation, &proof.open(), clock.remaining())? {
+            Answer::Input(input) if found.accept(query, &input) => {
+                return Ok(found.into_outcome(proof.outcome, DecidedBy::Solver));
+            }
+            Answer::Holds(solver) => {
+                reason = Reason::SolverWord(solver.into());
+                proof.outcome.decided_by = DecidedBy::Solver;
+            }
             Answer::Input(_) | Answer::Nothing => {}
         }
     }
     if clock.is_out() && reason == Reason::Open {
         reason = Reason::TimeLimit;
     }
-    let decided_by = if matches!(reason, Reason::SolverWord(_)) { DecidedBy::Solver } else { DecidedBy::Nothing };
-    Ok(Outcome { verdict: Verdict::Unknown(reason), decided_by, certificate: None, margins })
+    proof.outcome.verdict = Verdict::Unknown(reason);
+    Ok(proof.outcome)
 }
 
-fn still_open(leaves: &[Option<Step>]) -> Vec<usize> {
-    (0..leaves.len()).filter(|&i| leaves[i].is_none()).collect()
-}
-
-/// Tries every constraint of every open disjunct; one that is positive on the whole region closes its disjunct.
-fn close_by_bounds(query: &Query, propagation: &mut Propagation<'_>, margins: &mut [f64], leaves: &mut [Option<Step>]) {
-    let lowered = &propagation.lowered().network;
-    let mut forms = Vec::new();
-    for (i, conjunction) in query.unsafe_set().iter().enumerate().filter(|(i, _)| leaves[*i].is_none()) {
-        for (j, constraint) in conjunction.0.iter().enumerate() {
-            forms.push((i, j, LinearForm::constraint(lowered, constraint)));
-        }
-    }
-    let minima = propagation.minima(&forms.iter().map(|(.., f)| f.clone()).collect::<Vec<_>>());
-    for ((i, j, _), minimum) in forms.iter().zip(minima) {
-        margins[*i] = margins[*i].max(minimum);
-        if minimum > 0.0 && leaves[*i].is_none() {
-            leaves[*i] = Some(leaf(&query.unsafe_set()[*i].0, *j, Vec::new()));
-        }
-    }
-}
-
-/// Tries the intervals of the last hidden layer alone, which no line through its ReLUs can always replace: networks trained by interval
-/// bounds are often certified by these. As multipliers they are zeros.
-fn close_by_last_layer(query: &Query, propagation: &Propagation<'_>, margins: &mut [f64], leaves: &mut [Option<Step>]) {
-    let open = still_open(leaves);
-    let network = &propagation.lowered().network;
-    let output = network.node(network.output());
-    let Op::Dense(last) = &output.op else { return };
-    let hidden = output.inputs[0];
-    let mut relu = hidden;
-    while network.node(relu).op == Op::Flatten {
-        relu = network.node(relu).inputs[0];
-    }
-    if open.is_empty() || network.node(relu).op != Op::Relu {
-        return;
-    }
-    let (weight, bias) = (last.weight.to_f64(), last.bias.to_f64());
-    let bounds = propagation.bounds(hidden);
-    for i in open {
-        let constraints = &query.unsafe_set()[i].0;
-        for (j, constraint) in constraints.iter().enumerate().filter(|(_, c)| c.inputs.is_empty()) {
-            let mut minimum = constraint.constant.to_f64();
-            let mut coefficients = vec![0.0; bounds.len()];
-            for (k, c) in &constraint.outputs {
-                let c = c.to_f64();
-                minimum += c * bias[*k];
-                let row = &weight[k * coefficients.len()..(k + 1) * coefficients.len()];
-                coefficients.iter_mut().zip(row).for_each(|(sum, w)| *sum += c * w);
-            }
-            let ends = bounds.lower.iter().zip(&bounds.upper);
-            minimum += coefficients.iter().zip(ends).map(|(a, (l, u))| (a * l).min(a * u)).sum::<f64>();
-            // Rounding is the checker's business; what hangs on it is left to other means.
-            if minimum > 1e-9 {
-                margins[i] = margins[i].max(minimum);
-                let raw = (0..bounds.len() as u32).map(|k| (k, 0.0)).collect();
-                leaves[i] = Some(leaf(constraints, j, vec![Multipliers { relu, slopes: Vec::new(), raw }]));
-                break;
-            }
-        }
-    }
-}
-
-/// The proof that constraint `j` of a disjunct never holds.
-fn leaf(constraints: &[Constraint], j: usize, multipliers: Vec<Multipliers>) -> Step {
-    let mut lambda = vec![0.0; constraints.len()];
-    lambda[j] = 1.0;
-    Step::Linear(unmoved_check::LinearForm { lambda, multipliers })
-}
-
-/// Puts the leaves under a split of the disjunction and says `Robust` if the checker agrees.
-fn certify(query: &Query, leaves: Vec<Option<Step>>, margins: Vec<f64>, decided_by: DecidedBy) -> Outcome {
-    let steps = std::iter::once(Step::SplitDisjuncts).chain(leaves.into_iter().flatten()).collect();
-    let certificate = Certificate::new(query, steps);
-    match check(query, &certificate, Arithmetic::Float) {
-        Ok(_) => Outcome { verdict: Verdict::Robust, decided_by, certificate: Some(certificate), margins },
-        Err(refusal) => Outcome {
-            verdict: Verdict::Unknown(Reason::Refused(refusal.to_string())),
-            decided_by: DecidedBy::Nothing,
-            certificate: None,
-            margins,
-        },
-    }
-}
-
-/// Whether the float64 evaluation comes so close to unsafe that exact replay should have a look.
-fn seems_unsafe(query: &Query, input: &[f32]) -> Result<bool, IrError> {
-    let x: Vec<f64> = input.iter().map(|&v| f64::from(v)).collect();
-    let y = query.network().forward(&x)?;
-    let scale = y.iter().fold(1.0f64, |m, v| m.max(v.abs()));
-    let value = |c: &Constraint| {
-        let dot = |terms: &[(usize, unmoved_ir::Rational)], v: &[f64]| {
-            terms.iter().map(|(k, a)| a.to_f64() * v[*k]).sum::<f64>()
-        };
-        dot(&c.outputs, &y) + dot(&c.inputs, &x) + c.constant.to_f64()
-    };
-    // Written so that a NaN counts as unsafe: exact replay knows better.
-    Ok(query.unsafe_set().iter().any(|d| !d.0.iter().any(|c| value(c) > 1e-4 * scale)))
-}
-
-/// What the attack proposed and replay made of it.
-#[derive(Default)]
-struct Candidates {
-    counterexample: Option<Counterexample>,
-    f32_only: Option<Vec<f32>>,
-}
-
-impl Candidates {
-    /// Replays an input exactly; true if it is a counterexample.
-    fn accept(&mut self, query: &Query, input: &[f32]) -> bool {
-        match replay(query, input) {
-            Ok(counterexample) => {
-                self.counterexample = Some(counterexample);
-                true
-            }
-            Err(ReplayError::F32Only) => {
-                self.f32_only.get_or_insert_with(|| input.to_vec());
-                false
-            }
-            Err(_) => false,
-        }
-    }
-
-    fn into_outcome(self, decided_by: DecidedBy, margins: Vec<f64>) -> Outcome {
-        let verdict = match self.counterexample {
-            Some(counterexample) => Verdict::Violated(counterexample),
-            None => Verdict::Unknown(Reason::Open),
-        };
-        Outcome { verdict, decided_by, certificate: None, margins }
-    }
+fn compact(examiner: &Examiner<'_>, query: &Query) -> Compact {
+    let known = |id: NodeId| examiner.bounds()[id.0].as_ref().map(|b| Known { lower: &b.lower, upper: &b.upper });
+    Compact::new(examiner.lowered(), query.region(), known)
 }
 
 struct Clock {

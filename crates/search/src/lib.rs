@@ -6,12 +6,20 @@
 //! after [`unmoved_check::replay`] confirmed it in exact arithmetic.
 
 mod attack;
+mod bab;
+mod candidates;
 mod decide;
-mod gradient;
+mod goals;
+mod outcome;
+mod plan;
+mod proof;
+mod refine;
 mod solver;
+mod tree;
 
 pub use attack::AttackOptions;
-pub use decide::{DecidedBy, Options, Outcome, SearchError, decide};
+pub use decide::{decide, decide_watched};
+pub use outcome::{DecidedBy, Options, Outcome, Progress, SearchError, Watch};
 
 #[cfg(test)]
 mod tests;

@@ -1,13 +1,9 @@
-//! What linear and mixed integer programming add: multipliers that the checker can verify, points to replay, and a
-//! solver's word, which is only ever reported as such.
+//! What mixed integer programming adds: points to replay, and a solver's word, which is only ever reported as such.
 
-use crate::decide::SearchError;
+use crate::outcome::SearchError;
 use std::time::Duration;
-use unmoved_bounds::{Phase, Propagation};
-use unmoved_check::{LinearForm, Multipliers, Step};
-use unmoved_core::{
-    EncodeError, Limits, Milp, Objective, Solution, Solver, SolverError, Status, TightenError, encode, lp_multipliers,
-};
+use unmoved_bounds::Propagation;
+use unmoved_core::{Limits, Milp, Objective, Solution, Solver, SolverError, Status, encode};
 use unmoved_property::Query;
 
 /// What a solver said of the open disjuncts.
@@ -26,41 +22,6 @@ use unmoved_core::GoodLp;
 /// The most binaries that microlp is asked about; beyond, its time is unpredictable.
 #[cfg(not(feature = "highs"))]
 const MICROLP_BINARIES: usize = 40;
-
-/// Closes disjuncts by the duals of their linear relaxations, in the form in which the checker verifies them.
-pub(crate) fn close_by_duals(
-    query: &Query,
-    propagation: &Propagation<'_>,
-    margins: &mut [f64],
-    leaves: &mut [Option<Step>],
-    remaining: impl Fn() -> Option<Duration>,
-) -> Result<(), SearchError> {
-    for i in 0..leaves.len() {
-        if leaves[i].is_some() || remaining().is_some_and(|left| left.is_zero()) {
-            continue;
-        }
-        let found = match lp_multipliers(query, propagation, i, &Limits { time: remaining() }) {
-            Ok(found) => found,
-            // There is no program for an l2 ball, and no need for one: other means go on.
-            Err(TightenError::Encode(EncodeError::L2(_) | EncodeError::Unbounded(_))) => return Ok(()),
-            Err(TightenError::Encode(e)) => return Err(e.into()),
-            Err(TightenError::Solver(e)) => return Err(e.into()),
-        };
-        let Some(found) = found else { continue };
-        margins[i] = margins[i].max(found.bound);
-        if found.bound > 0.0 {
-            let network = &propagation.lowered().network;
-            let multipliers = found.mu.into_iter().map(|(relu, mu)| {
-                let z = propagation.bounds(network.node(relu).inputs[0]);
-                let unstable = (0..mu.len()).filter(|&k| z.phase(k) == Phase::Unstable);
-                Multipliers { relu, slopes: Vec::new(), raw: unstable.map(|k| (k as u32, mu[k])).collect() }
-            });
-            let multipliers = multipliers.filter(|m| !m.raw.is_empty()).collect();
-            leaves[i] = Some(Step::Linear(LinearForm { lambda: found.lambda, multipliers }));
-        }
-    }
-    Ok(())
-}
 
 /// Asks a MILP solver whether an open disjunct can hold: HiGHS where it is built in, else microlp for small programs.
 pub(crate) fn ask(

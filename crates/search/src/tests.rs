@@ -1,7 +1,6 @@
 //! Verdicts against dense sampling and against each other, on random networks of all operators.
 
 use crate::attack::centre;
-use crate::gradient::gradient;
 use crate::{DecidedBy, Options, decide};
 use std::sync::Arc;
 use unmoved_check::{Arithmetic, check, replay};
@@ -26,7 +25,7 @@ fn no_sample_contradicts_a_verdict() {
         let recipe = Recipe { slack: (case % 4 == 0).then_some(1e-6), ..Recipe::default() };
         let network = Arc::new(random_network(&mut rng, &recipe));
         let query = query(&mut rng, &network, ["1/100", "1/8", "1"][case % 3]);
-        let outcome = decide(&query, &Options::default()).unwrap();
+        let outcome = decide(&query, &Options { subproblems: 300, ..Options::default() }).unwrap();
         match &outcome.verdict {
             Verdict::Robust => {
                 seen[0] += 1;
@@ -79,28 +78,230 @@ fn nothing_unsafe_is_robust_and_everything_unsafe_is_violated() {
 }
 
 #[test]
-fn the_gradient_is_the_slope_of_forward() {
-    let mut rng = Rng(4);
-    for _ in 0..60 {
-        let network = random_network(&mut rng, &Recipe::default());
-        let x: Vec<f64> = (0..24).map(|_| rng.signed()).collect();
-        let weights: Vec<f64> = (0..network.output_len()).map(|_| rng.signed()).collect();
-        let value = |x: &[f64]| -> f64 { network.forward(x).unwrap().iter().zip(&weights).map(|(y, w)| y * w).sum() };
-        let slope = gradient(&network, &network.trace(&x).unwrap(), &weights);
-        let direction: Vec<f64> = (0..24).map(|_| rng.signed()).collect();
-        let expected: f64 = slope.iter().zip(&direction).map(|(s, d)| s * d).sum();
-        // Small enough that no kink lies between, most of the time; one-sided slopes differ at kinks.
-        let step = |t: f64| value(&x.iter().zip(&direction).map(|(x, d)| x + t * d).collect::<Vec<_>>());
-        let (left, right) = ((step(0.0) - step(-1e-7)) / 1e-7, (step(1e-7) - step(0.0)) / 1e-7);
-        let near = |slope: f64| (slope - expected).abs() <= 1e-4 * (1.0 + expected.abs());
-        assert!(near(left) || near(right), "{left} {right} {expected}");
-    }
-}
-
-#[test]
 fn the_attack_starts_inside() {
     let mut rng = Rng(5);
     let network = Arc::new(random_network(&mut rng, &Recipe::default()));
     let query = query(&mut rng, &network, "1/8");
     assert!(query.region().to_f32_inside(&centre(&query)).is_some());
+}
+
+/// Networks and queries at the edge of what there is.
+mod odd {
+    use super::*;
+    use crate::bab::{Effort, Goal, search};
+    use std::sync::mpsc;
+    use std::time::Duration;
+    use unmoved_bounds::engine::{Compact, Form, Known};
+    use unmoved_check::Examiner;
+    use unmoved_ir::{Builder, Conv2d, DType, Dense, Gather, Op, Tensor};
+
+    fn dense(rng: &mut Rng, inputs: usize, outputs: usize, zero: bool) -> Op {
+        let mut list = |n: usize| (0..n).map(|_| if zero { 0.0 } else { rng.signed() as f32 }).collect::<Vec<f32>>();
+        let weight = Tensor::f32(&[outputs, inputs], list(inputs * outputs)).unwrap();
+        Op::Dense(Dense::new(weight, Tensor::f32(&[outputs], vec![0.25; outputs]).unwrap()).unwrap())
+    }
+
+    /// All with inputs `[3]`.
+    fn networks(rng: &mut Rng) -> Vec<Arc<Network>> {
+        let mut all = Vec::new();
+        let mut add = |make: &mut dyn FnMut(&mut Builder, unmoved_ir::NodeId) -> unmoved_ir::NodeId| {
+            let mut b = Builder::new();
+            let x = b.input("x", &[3], DType::F32).unwrap();
+            let y = make(&mut b, x);
+            all.push(Arc::new(b.finish(y).unwrap()));
+        };
+        // The input itself; a Relu of it; a Relu of a Relu of it; linear; constant.
+        add(&mut |_, x| x);
+        add(&mut |b, x| b.push("a", Op::Relu, &[x]).unwrap());
+        add(&mut |b, x| {
+            let a = b.push("a", Op::Relu, &[x]).unwrap();
+            b.push("c", Op::Relu, &[a]).unwrap()
+        });
+        add(&mut |b, x| b.push("y", dense(rng, 3, 2, false), &[x]).unwrap());
+        add(&mut |b, x| b.push("y", dense(rng, 3, 2, true), &[x]).unwrap());
+        // A dead end: zeros above Relus, and nothing gathered.
+        add(&mut |b, x| {
+            let h = b.push("h", dense(rng, 3, 4, false), &[x]).unwrap();
+            let a = b.push("a", Op::Relu, &[h]).unwrap();
+            b.push("y", dense(rng, 4, 2, true), &[a]).unwrap()
+        });
+        add(&mut |b, x| {
+            let h = b.push("h", dense(rng, 3, 4, false), &[x]).unwrap();
+            let a = b.push("a", Op::Relu, &[h]).unwrap();
+            b.push("g", Op::Gather(Gather::new(vec![None, Some(1), None], &[3]).unwrap()), &[a]).unwrap()
+        });
+        // Two Relus on one value, and on the input; their sum is the output; a Relu as the output.
+        add(&mut |b, x| {
+            let h = b.push("h", dense(rng, 3, 3, false), &[x]).unwrap();
+            let (a, c) = (b.push("a", Op::Relu, &[h]).unwrap(), b.push("c", Op::Relu, &[h]).unwrap());
+            let d = b.push("d", Op::Relu, &[x]).unwrap();
+            let s = b.push("s", Op::Add, &[a, c]).unwrap();
+            b.push("t", Op::Add, &[s, d]).unwrap()
+        });
+        add(&mut |b, x| {
+            let h = b.push("h", dense(rng, 3, 5, false), &[x]).unwrap();
+            let a = b.push("a", Op::Relu, &[h]).unwrap();
+            let k = b.push("k", dense(rng, 5, 5, false), &[a]).unwrap();
+            let s = b.push("s", Op::Add, &[k, h]).unwrap();
+            let c = b.push("c", Op::Relu, &[s]).unwrap();
+            let t = b.push("t", Op::Add, &[c, c]).unwrap();
+            let z = b.push("z", dense(rng, 5, 2, false), &[t]).unwrap();
+            b.push("y", Op::Relu, &[z]).unwrap()
+        });
+        // A convolution that reads mostly padding.
+        add(&mut |b, x| {
+            let image = b.reshape("i", x, &[1, 1, 3]).unwrap();
+            let weight = Tensor::f32(&[2, 1, 2, 2], (0..8).map(|_| rng.signed() as f32).collect()).unwrap();
+            let mut conv = Conv2d::new(weight, Tensor::f32(&[2], vec![0.0, -0.1]).unwrap()).unwrap();
+            (conv.padding, conv.dilation) = ([2, 2, 2, 1], [1, 2]);
+            let c = b.push("c", Op::Conv2d(conv), &[image]).unwrap();
+            let a = b.push("a", Op::Relu, &[c]).unwrap();
+            let len = b.shape(a).len();
+            let flat = b.reshape("f", a, &[len]).unwrap();
+            let h = b.push("h", dense(rng, len, 3, false), &[flat]).unwrap();
+            let e = b.push("e", Op::Relu, &[h]).unwrap();
+            b.push("y", dense(rng, 3, 2, false), &[e]).unwrap()
+        });
+        all
+    }
+
+    fn regions(rng: &mut Rng) -> Vec<InputRegion> {
+        let centre: Vec<f64> = (0..3).map(|_| f64::from(rng.signed() as f32)).collect();
+        let exactly = |v: f64| Rational::from_f64(v).unwrap();
+        let ends = |by: [f64; 3]| centre.iter().zip(by).map(|(c, by)| exactly(c + by)).collect::<Vec<_>>();
+        let mut all = vec![
+            InputRegion::boxed(ends([0.0; 3]), ends([0.0; 3])).unwrap(),
+            InputRegion::boxed(ends([0.0, -0.5, 0.0]), ends([0.0, 0.5, 1.0])).unwrap(),
+            InputRegion::boxed(vec![Rational::ZERO; 3], vec![Rational::ZERO; 3]).unwrap(),
+            InputRegion::boxed(vec!["1/3".parse().unwrap(); 3], vec!["1/3".parse().unwrap(); 3]).unwrap(),
+            InputRegion::boxed(ends([-1e30; 3]), ends([1e30; 3])).unwrap(),
+        ];
+        for norm in [Norm::Linf, Norm::L1, Norm::L2] {
+            for eps in ["0", "1/3", "2"] {
+                all.push(InputRegion::ball(centre.clone(), norm, eps.parse().unwrap(), None).unwrap());
+            }
+        }
+        all
+    }
+
+    fn unsafe_sets(rng: &mut Rng, outputs: usize) -> Vec<Vec<Conjunction>> {
+        let exactly = |v: f64| Rational::from_f64(v).unwrap();
+        let mut one = |size: f64| Constraint {
+            outputs: (0..outputs).map(|k| (k, exactly(if rng.below(3) > 0 { rng.signed() } else { 0.0 }))).collect(),
+            inputs: if rng.below(3) == 0 { vec![(rng.below(3), exactly(rng.signed()))] } else { vec![] },
+            constant: exactly(size * rng.signed()),
+            strict: rng.below(2) == 0,
+        };
+        let constant =
+            |v: i64, strict| Constraint { outputs: vec![], inputs: vec![], constant: Rational::from(v), strict };
+        vec![
+            vec![],
+            vec![Conjunction(vec![])],
+            vec![Conjunction(vec![constant(1, false)])],
+            vec![Conjunction(vec![constant(0, true)]), Conjunction(vec![constant(1, true)])],
+            vec![Conjunction(vec![one(0.1)]), Conjunction(vec![])],
+            vec![Conjunction(vec![one(0.5), one(0.5)]), Conjunction(vec![one(2.0)])],
+            vec![Conjunction(vec![one(5.0), one(0.0), constant(-1, false)])],
+            (0..40).map(|_| Conjunction(vec![one(3.0)])).collect(),
+        ]
+    }
+
+    #[test]
+    fn odd_queries_are_decided() {
+        decided(|output| matches!(output, Op::Dense(_) | Op::Input(_)));
+    }
+
+    #[test]
+    fn odd_queries_about_outputs_that_may_be_dead_are_decided() {
+        decided(|output| !matches!(output, Op::Dense(_) | Op::Input(_)));
+    }
+
+    fn decided(select: fn(&Op) -> bool) {
+        let mut rng = Rng(77);
+        let mut seen = [0; 3];
+        let limit = Duration::from_millis(400);
+        for _ in 0..2 {
+            for network in networks(&mut rng).into_iter().filter(|n| select(&n.node(n.output()).op)) {
+                for region in regions(&mut rng) {
+                    for unsafe_set in unsafe_sets(&mut rng, network.output_len()) {
+                        let query = Query::new(network.clone(), region.clone(), unsafe_set).unwrap();
+                        let options = Options {
+                            threads: 1 + rng.below(3),
+                            subproblems: [0, 40, 400][rng.below(3)],
+                            time_limit: (rng.below(2) == 0).then_some(limit),
+                            ..Options::default()
+                        };
+                        let outcome = decide(&query, &options).unwrap();
+                        match &outcome.verdict {
+                            Verdict::Robust => {
+                                seen[0] += 1;
+                                let certificate = outcome.certificate.as_ref().expect("robust comes with its proof");
+                                check(&query, certificate, Arithmetic::Float).expect("the checker agrees");
+                                check(&query, certificate, Arithmetic::Exact).expect("the exact checker agrees");
+                                for _ in 0..5 {
+                                    let x = query.region().sample(|| rng.unit());
+                                    let Some(x) = query.region().to_f32_inside(&x) else { continue };
+                                    assert!(replay(&query, &x).is_err());
+                                }
+                            }
+                            Verdict::Violated(found) => {
+                                seen[1] += 1;
+                                assert_eq!(replay(&query, &found.input).as_ref(), Ok(found));
+                            }
+                            Verdict::Unknown(_) => seen[2] += 1,
+                        }
+                    }
+                }
+            }
+        }
+        assert!(seen[0] > 200 && seen[1] > 200, "{seen:?}: one of the verdicts is hardly tested");
+    }
+
+    #[test]
+    fn a_panic_in_one_worker_ends_the_search() {
+        let (sender, receiver) = mpsc::channel();
+        std::thread::spawn(move || {
+            let searched = std::panic::catch_unwind(|| {
+                let mut rng = Rng(4);
+                let mut b = Builder::new();
+                let x = b.input("x", &[3], DType::F32).unwrap();
+                let h = b.push("h", dense(&mut rng, 3, 12, false), &[x]).unwrap();
+                let a = b.push("a", Op::Relu, &[h]).unwrap();
+                let network =
+                    Arc::new(b.push("y", dense(&mut rng, 12, 1, false), &[a]).and_then(|y| b.finish(y)).unwrap());
+                let region = InputRegion::ball(vec![0.0; 3], Norm::Linf, Rational::ONE, None).unwrap();
+                let query = Query::new(network, region, vec![]).unwrap();
+                let examiner = Examiner::new(&query).unwrap();
+                let known = |id: unmoved_ir::NodeId| {
+                    examiner.bounds()[id.0].as_ref().map(|b| Known { lower: &b.lower, upper: &b.upper })
+                };
+                let compact = Compact::new(examiner.lowered(), query.region(), known);
+                // Never positive, so that only panics end it early.
+                let form = Form { node: compact.output(), terms: vec![(0, 1.0)], constant: -0.3, ..Form::default() };
+                let goal = Goal { form, lambda: vec![1.0], group: 0 };
+                let effort = Effort {
+                    root_steps: 1,
+                    steps: 1,
+                    enough: 0.0,
+                    threads: 2,
+                    most: 1 << 20,
+                    most_open: 1 << 16,
+                    all: false,
+                };
+                let calls = std::sync::atomic::AtomicUsize::new(0);
+                let candidate = |_: &unmoved_bounds::engine::Descent<'_>, _: &[usize]| {
+                    let call = calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    // After the roots: the others have nothing to do but wait for what becomes of the first split.
+                    if call == 1 {
+                        std::thread::sleep(Duration::from_millis(300));
+                        panic!("a bug in whatever a worker does");
+                    }
+                    false
+                };
+                search(&compact, &[goal], &effort, false, || false, candidate, &|_| {});
+            });
+            sender.send(searched.is_err()).unwrap();
+        });
+        assert_eq!(receiver.recv_timeout(Duration::from_secs(20)), Ok(true));
+    }
 }

@@ -10,6 +10,7 @@
 //! ```
 
 mod model;
+mod vnnlib;
 
 pub use model::{Model, ModelError, Written, read_model, unsupported_operators, write_model};
 pub use unmoved_bounds as bounds;
@@ -20,3 +21,4 @@ pub use unmoved_ir as ir;
 pub use unmoved_onnx as onnx;
 pub use unmoved_property as property;
 pub use unmoved_search as search;
+pub use vnnlib::{VnnlibFileError, read_vnnlib};

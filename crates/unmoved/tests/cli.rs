@@ -21,7 +21,7 @@ fn unmoved(arguments: &[&str]) -> (String, String, i32) {
 fn every_case_reads_as_it_should() {
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(r"\d+\.\d{3} s\b", "[time] s");
-    settings.add_filter(r#""time_s":[0-9.e-]+"#, r#""time_s":[time]"#);
+    settings.add_filter(r#""(time|check)_s":[0-9.e-]+"#, r#""${1}_s":[time]"#);
     settings.add_filter(r"unmoved \d+\.\d+\.\d+", "unmoved [version]");
     settings.add_filter(r"os error \d+", "os error [number]");
     settings.set_prepend_module_to_snapshot(false);
@@ -69,6 +69,28 @@ fn a_counterexample_is_written_as_it_was_replayed() {
     let (stdout, _, code) = unmoved(&again);
     assert_eq!(code, 1, "{stdout}");
     assert!(stdout.contains("misclassified"), "{stdout}");
+}
+
+#[test]
+fn every_box_of_a_property_has_its_certificate() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (one, several) = (path("one"), path("several"));
+    assert_eq!(unmoved(&["verify", "tiny.unm", "holds.vnnlib", "--certificate", &one]).2, 0);
+    assert_eq!(unmoved(&["verify", "tiny.unm", "boxes.vnnlib", "--certificate", &several]).2, 0);
+    for proof in [one, format!("{several}.0"), format!("{several}.1")] {
+        let (stdout, _, code) = unmoved(&["check", "tiny.unm", &format!("{proof}.query"), &proof]);
+        assert_eq!(code, 0, "{stdout}");
+    }
+    // One box that holds proves nothing of a property that is violated in another.
+    let (proof, input) = (path("violated"), path("input.npy"));
+    let keep = ["--certificate", &proof, "--counterexample", &input];
+    let question = [&["verify", "tiny.unm", "boxes-violated.vnnlib"], &keep[..]].concat();
+    assert_eq!(unmoved(&question).2, 1);
+    let written = std::fs::read_dir(folder.path()).expect("a folder").count();
+    assert_eq!(written, 7, "three proofs with their queries, one input");
+    let again = ["robust", "tiny.unm", "--image", &input, "--eps", "0", "--label", "0"];
+    assert_eq!(unmoved(&again).2, 1);
 }
 
 #[test]

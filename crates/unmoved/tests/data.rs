@@ -1,5 +1,6 @@
 //! The networks of the paper on real images, and what they are known to be worth; needs the data sets.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -85,6 +86,29 @@ fn conversion_loses_nothing() {
     }
 }
 
+/// Every property in VNN-COMP form is read as queries about its network.
+#[test]
+#[ignore = "needs UNMOVED_DATA"]
+fn properties_of_the_competitions_are_read() {
+    let bench = data().join("bench");
+    let cases = std::fs::read_to_string(bench.join("instances.csv")).expect("a list of cases");
+    let mut networks: HashMap<&str, Arc<Network>> = HashMap::new();
+    for case in cases.lines() {
+        let mut fields = case.split(',');
+        let (Some(onnx), Some(vnnlib)) = (fields.next(), fields.next()) else {
+            panic!("{case}: two files and a limit")
+        };
+        let network = networks.entry(onnx).or_insert_with(|| {
+            Arc::new(unmoved::read_model(&bench.join(onnx), None).expect("a readable model").network)
+        });
+        let queries = unmoved::read_vnnlib(&bench.join(vnnlib), network).expect("a readable property");
+        assert_eq!(queries.len(), if vnnlib.ends_with("prop_6.vnnlib") { 2 } else { 1 }, "{case}");
+        // All of them say something of the outputs.
+        let disjuncts = || queries.iter().flat_map(|q| q.unsafe_set());
+        assert!(disjuncts().count() > 0 && disjuncts().all(|d| d.0.iter().all(|c| !c.outputs.is_empty())), "{case}");
+    }
+}
+
 /// The same query gives the same program, byte by byte.
 #[test]
 #[ignore = "needs UNMOVED_DATA"]
@@ -103,7 +127,8 @@ fn encoding_is_deterministic() {
 fn worth(model: &str, examples: &[Example], eps: &str) -> (usize, usize) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../test-models").join(model);
     let network = Arc::new(unmoved::read_model(&path, None).expect("a readable model").network);
-    let options = Options { attack: AttackOptions { restarts: 0, ..AttackOptions::default() }, ..Options::default() };
+    let attack = AttackOptions { restarts: 0, ..AttackOptions::default() };
+    let options = Options { attack, subproblems: 0, ..Options::default() };
     let (mut right, mut certified) = (0, 0);
     for example in examples {
         right += usize::from(Some(predicted(&network, &example.values)) == example.label);
@@ -128,7 +153,6 @@ fn test_models_are_worth_what_is_said_of_them() {
     ] {
         let found = worth(model, examples, eps);
         assert_eq!(found.0, right, "{model}");
-        // The duals of linear programs, where they are built in, certify a few more.
         assert!(found.1 >= certified, "{model}: {}", found.1);
     }
 }

@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::path::Path;
-use unmoved::{ModelError, onnx};
+use unmoved::property::vnnlib::{VnnlibError, VnnlibProblem};
+use unmoved::{ModelError, VnnlibFileError, onnx};
 
 /// An error with a stable code, notes and help.
 #[derive(Debug)]
@@ -80,6 +81,18 @@ impl CliError {
 impl From<unmoved::property::PropertyError> for CliError {
     fn from(error: unmoved::property::PropertyError) -> Self {
         Self::new("U0200", error)
+    }
+}
+
+impl From<VnnlibFileError> for CliError {
+    fn from(error: VnnlibFileError) -> Self {
+        let VnnlibFileError::Vnnlib { source, .. } = &error else { return Self::new("U0003", error) };
+        match &**source {
+            VnnlibError::Property(_) => Self::new("U0200", error),
+            VnnlibError::Text { problem: VnnlibProblem::Unsupported { .. }, .. } => Self::new("U0201", &error)
+                .note("VNN-LIB 1.0 with linear constraints is read; docs/verify.md describes it"),
+            _ => Self::new("U0201", error),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Arguments, dispatch, exit codes.
 
+mod answer;
 mod bounds;
 mod check;
 mod convert;
@@ -8,10 +9,13 @@ mod error;
 mod inspect;
 mod question;
 mod robust;
+mod verify;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use error::CliError;
 use std::process::ExitCode;
+use std::time::Instant;
+use unmoved::search::Progress;
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,12 +65,17 @@ struct Cli {
     /// Print results only, no notes about how they came about
     #[arg(long, short, global = true)]
     quiet: bool,
+    /// Tell on standard error how a search goes
+    #[arg(long, short, global = true, conflicts_with = "quiet")]
+    verbose: bool,
 }
 
 #[derive(Subcommand)]
 enum Command {
     /// Decide whether any allowed perturbation of one input changes the network's answer
     Robust(robust::Args),
+    /// Decide a property in VNN-LIB
+    Verify(verify::Args),
     /// Print bounds of every layer over the allowed inputs
     Bounds(bounds::Args),
     /// Write the mixed integer program of a query
@@ -75,7 +84,7 @@ enum Command {
     Convert(convert::Args),
     /// Show the layers of a model and what its import made of them
     Inspect(inspect::Args),
-    /// Check a certificate that `robust --certificate` wrote
+    /// Check a certificate that `robust` or `verify` wrote
     Check(check::Args),
 }
 
@@ -84,11 +93,31 @@ enum Command {
 struct Output {
     format: Format,
     quiet: bool,
+    verbose: bool,
 }
 
 impl Output {
     fn is_json(self) -> bool {
         self.format == Format::Json
+    }
+
+    /// Tells of a search since `start`, where that is asked for.
+    fn watch(self, start: Instant) -> impl Fn(&Progress) + Sync {
+        move |progress| {
+            if !self.verbose {
+                return;
+            }
+            let seconds = start.elapsed().as_secs_f64();
+            match progress {
+                Progress::Search { subproblems, open, margin } => {
+                    eprintln!("{seconds:8.2} s  search: {subproblems} subproblems, {open} open, margin {margin:.5}");
+                }
+                Progress::Refined { node, undecided: [before, after], subproblems } => eprintln!(
+                    "{seconds:8.2} s  refined node {}: {before} undecided, now {after}; {subproblems} subproblems",
+                    node.0
+                ),
+            }
+        }
     }
 
     /// A remark on standard error.
@@ -110,9 +139,10 @@ pub(crate) fn run() -> Exit {
             return if failed { Exit::Error } else { Exit::Holds };
         }
     };
-    let output = Output { format: cli.format, quiet: cli.quiet };
+    let output = Output { format: cli.format, quiet: cli.quiet, verbose: cli.verbose };
     let result = match &cli.command {
         Command::Robust(args) => robust::run(args, output),
+        Command::Verify(args) => verify::run(args, output),
         Command::Bounds(args) => bounds::run(args, output),
         Command::Encode(args) => encode::run(args, output),
         Command::Convert(args) => convert::run(args, output),

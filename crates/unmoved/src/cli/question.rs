@@ -2,7 +2,7 @@
 
 use super::{CliError, Output};
 use clap::ValueEnum;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use unmoved::evaluate::{DataSet, Example, read_image};
 use unmoved::ir::{Network, Rational};
@@ -52,12 +52,34 @@ pub(crate) struct InputArgs {
     /// The folder with the data set's files
     #[arg(long, value_name = "DIR", requires = "dataset")]
     data: Option<PathBuf>,
-    /// Which test image, from 0
+    /// Which test image, from 0; A..B for all from A up to B, without B
     #[arg(long, value_name = "N", requires = "dataset")]
-    index: Option<usize>,
+    index: Option<Indices>,
     /// The right class [default: the data set's, else the one that the network predicts]
     #[arg(long, value_name = "N")]
     label: Option<usize>,
+}
+
+/// One index or a range of them.
+#[derive(Debug, Clone)]
+pub(crate) struct Indices(std::ops::Range<usize>);
+
+impl std::str::FromStr for Indices {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |t: &str| t.parse::<usize>().map_err(|e| e.to_string());
+        match text.split_once("..") {
+            Some((from, to)) => {
+                let range = number(from)?..number(to)?;
+                if range.is_empty() { Err("the range is empty".into()) } else { Ok(Self(range)) }
+            }
+            None => {
+                let from = number(text)?;
+                Ok(Self(from..from.checked_add(1).ok_or("the index is too large")?))
+            }
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -111,11 +133,10 @@ pub(crate) struct Question {
     pub(crate) predicted: usize,
     pub(crate) norm: Norm,
     pub(crate) eps: Rational,
-    /// The shape in which inputs are written.
-    pub(crate) shape: Vec<usize>,
 }
 
 impl Question {
+    /// The one question that the arguments ask.
     pub(crate) fn new(
         model: &ModelArgs,
         input: &InputArgs,
@@ -123,8 +144,24 @@ impl Question {
         output: Output,
     ) -> Result<Self, CliError> {
         let network = Arc::new(model.read(output)?);
-        let example = input.read()?;
-        fits(&network, &example, model)?;
+        let mut examples = input.read()?;
+        let (Some((_, example)), true) = (examples.pop(), examples.is_empty()) else {
+            return Err(CliError::new("U0001", "--index: this command takes one image at a time"));
+        };
+        let question = Self::about(&network, &example, model, input, region)?;
+        question.echo(model, input, region, &example, output);
+        Ok(question)
+    }
+
+    /// The question about one input.
+    pub(crate) fn about(
+        network: &Arc<Network>,
+        example: &Example,
+        model: &ModelArgs,
+        input: &InputArgs,
+        region: &RegionArgs,
+    ) -> Result<Self, CliError> {
+        fits(network, example, model)?;
         let logits = network.forward(&example.values)?;
         let predicted = argmax(&logits);
         let label = input.label.or(example.label).unwrap_or(predicted);
@@ -136,51 +173,65 @@ impl Question {
         let centre = example.values.iter().map(|&v| f64::from(v)).collect();
         let ball = InputRegion::ball(centre, norm, region.eps.clone(), region.range.0.clone())?;
         let query = Query::robustness(network.clone(), ball, label)?;
+        Ok(Self { query, label, predicted, norm, eps: region.eps.clone() })
+    }
+
+    /// Says what was understood.
+    fn echo(&self, model: &ModelArgs, input: &InputArgs, region: &RegionArgs, example: &Example, output: Output) {
+        let network = self.query.network();
         let origin = match (input.label, example.label) {
             (Some(_), _) => "as given",
             (None, Some(_)) => "the data set's",
             (None, None) => "as predicted",
         };
-        let within = region.range.0.as_ref().map_or(String::new(), |(l, u)| format!(" within [{l}, {u}]"));
+        let (label, predicted) = (self.label, self.predicted);
         output.note(format_args!(
-            "{}: input {}, {} outputs; label {label} ({origin}), predicted {predicted}; {} ball of {}{within}",
+            "{}: input {}, {} outputs; label {label} ({origin}), predicted {predicted}; {}",
             model.model.display(),
             network.input().shape,
             network.output_len(),
-            norm.name(),
-            region.eps
+            region.describe()
         ));
-        Ok(Self {
-            query,
-            label,
-            predicted,
-            norm,
-            eps: region.eps.clone(),
-            shape: network.input().shape.dims().to_vec(),
-        })
+    }
+}
+
+impl RegionArgs {
+    /// `linf ball of 1/10 within [0, 1]`
+    pub(crate) fn describe(&self) -> String {
+        let within = self.range.0.as_ref().map_or(String::new(), |(l, u)| format!(" within [{l}, {u}]"));
+        let norm = match self.norm {
+            NormName::Linf => Norm::Linf,
+            NormName::L1 => Norm::L1,
+            NormName::L2 => Norm::L2,
+        };
+        format!("{} ball of {}{within}", norm.name(), self.eps)
     }
 }
 
 impl InputArgs {
-    fn read(&self) -> Result<Example, CliError> {
-        match (&self.image, self.dataset, &self.data, self.index) {
+    /// The inputs, with their indices in the data set.
+    pub(crate) fn read(&self) -> Result<Vec<(Option<usize>, Example)>, CliError> {
+        match (&self.image, self.dataset, &self.data, &self.index) {
             (Some(path), ..) => {
-                read_image(path).map_err(|e| CliError::from(e).note(format_args!("in {}", path.display())))
+                let read = read_image(path).map_err(|e| CliError::from(e).note(format_args!("in {}", path.display())));
+                Ok(vec![(None, read?)])
             }
-            (None, Some(name), Some(folder), Some(index)) => read_test_image(name, folder, index),
+            (None, Some(name), Some(folder), Some(Indices(range))) => {
+                let set = match name {
+                    DataSetName::Mnist => DataSet::Mnist,
+                    DataSetName::Cifar10 => DataSet::Cifar10,
+                };
+                let examples = set.read_test(folder, range.clone())?;
+                Ok(range.clone().map(Some).zip(examples).collect())
+            }
             _ => Err(CliError::new("U0001", "no input: give --image, or --dataset with --data and --index")),
         }
     }
-}
 
-fn read_test_image(name: DataSetName, folder: &Path, index: usize) -> Result<Example, CliError> {
-    let set = match name {
-        DataSetName::Mnist => DataSet::Mnist,
-        DataSetName::Cifar10 => DataSet::Cifar10,
-    };
-    let end = index.checked_add(1).ok_or_else(|| CliError::new("U0001", "the index is too large"))?;
-    let mut examples = set.read_test(folder, index..end)?;
-    examples.pop().ok_or_else(|| CliError::new("U0401", "the data set is empty"))
+    /// Whether more than one input is asked for.
+    pub(crate) fn is_many(&self) -> bool {
+        self.index.as_ref().is_some_and(|i| i.0.len() > 1)
+    }
 }
 
 /// An image fits if its extents are the network's but for ones, or if the network reads a flat list of as many values.

@@ -1,13 +1,14 @@
 //! `unmoved robust`
 
+mod many;
+
+use super::answer::{KeepArgs, SearchArgs, exit, fields, labels, remarks};
 use super::question::{InputArgs, ModelArgs, Question, RegionArgs, argmax};
 use super::{CliError, Exit, Output, print};
-use serde_json::json;
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
-use unmoved::evaluate::write_image;
-use unmoved::property::{Counterexample, Reason, Verdict};
-use unmoved::search::{AttackOptions, Options, Outcome, decide};
+use serde_json::{Value, json};
+use std::time::Instant;
+use unmoved::property::{Counterexample, Verdict};
+use unmoved::search::{Options, Outcome, decide_watched};
 
 /// `robust`
 #[derive(clap::Args)]
@@ -19,73 +20,41 @@ pub(crate) struct Args {
     input: InputArgs,
     #[command(flatten)]
     region: RegionArgs,
-    /// Write the proof of a robust verdict here, and the query that it is about to FILE.query
-    #[arg(long, value_name = "FILE")]
-    certificate: Option<PathBuf>,
-    /// Write the input of a violated verdict here, as a float32 .npy array
-    #[arg(long, value_name = "FILE")]
-    counterexample: Option<PathBuf>,
-    /// Give up after so many seconds
-    #[arg(long, value_name = "SECONDS")]
-    time_limit: Option<f64>,
-    /// Seed of the attack's random starts
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
+    #[command(flatten)]
+    keep: KeepArgs,
+    #[command(flatten)]
+    search: SearchArgs,
     /// Also ask a MILP solver and report its word, which is no proof
     #[arg(long)]
     trust_solver: bool,
 }
 
 pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
+    let options = Options { trust_solver: args.trust_solver, ..args.search.options()? };
+    if args.input.is_many() {
+        return many::run(args, &options, output);
+    }
     let start = Instant::now();
-    let time_limit = args.time_limit.map(Duration::try_from_secs_f64).transpose();
-    let time_limit = time_limit.map_err(|e| CliError::new("U0001", format!("--time-limit: {e}")))?;
     let question = Question::new(&args.model, &args.input, &args.region, output)?;
-    let options = Options {
-        time_limit,
-        attack: AttackOptions { seed: args.seed, ..AttackOptions::default() },
-        trust_solver: args.trust_solver,
-    };
-    let outcome = decide(&question.query, &options)?;
-    let report = Report { question: &question, outcome: &outcome, seconds: start.elapsed().as_secs_f64() };
-    report.save(args)?;
+    let outcome = decide_watched(&question.query, &options, &output.watch(start))?;
+    let report = Report { index: None, question: &question, outcome: &outcome, seconds: start.elapsed().as_secs_f64() };
+    args.keep.save(&question.query, &outcome)?;
     print(&if output.is_json() { report.json() } else { report.text() });
     if !output.is_json() {
-        report.remarks(output);
+        remarks(question.query.network(), output);
     }
-    Ok(match outcome.verdict {
-        Verdict::Robust => Exit::Holds,
-        Verdict::Violated(_) => Exit::Violated,
-        Verdict::Unknown(_) => Exit::Unknown,
-    })
+    Ok(exit(&outcome.verdict))
 }
 
 struct Report<'a> {
+    /// Which image of a range.
+    index: Option<usize>,
     question: &'a Question,
     outcome: &'a Outcome,
     seconds: f64,
 }
 
 impl Report<'_> {
-    fn save(&self, args: &Args) -> Result<(), CliError> {
-        if let (Some(path), Some(certificate)) = (&args.certificate, &self.outcome.certificate) {
-            std::fs::write(path, certificate.to_bytes()).map_err(|e| CliError::write(path, e))?;
-            let mut query = path.clone().into_os_string();
-            query.push(".query");
-            let query = PathBuf::from(query);
-            std::fs::write(&query, self.question.query.to_text()).map_err(|e| CliError::write(&query, e))?;
-        }
-        let input = match &self.outcome.verdict {
-            Verdict::Violated(c) => &c.input,
-            Verdict::Unknown(Reason::F32Only(input)) => input,
-            _ => return Ok(()),
-        };
-        if let Some(path) = &args.counterexample {
-            write_image(path, input, &self.question.shape).map_err(|e| CliError::write(path, e))?;
-        }
-        Ok(())
-    }
-
     /// The class that a counterexample is taken for: the disjunct says against which logit the label loses.
     fn target(&self, c: &Counterexample) -> usize {
         let (label, disjunct) = (self.question.label, c.disjunct);
@@ -107,11 +76,9 @@ impl Report<'_> {
                 format!("robust: {} stays {}, certified ({by}, {time})", self.question.label, self.question.label)
             }
             Verdict::Violated(c) => {
-                let labels = [(c.boundary, ", boundary"), (c.real_only, ", real-only")];
-                let labels: String = labels.iter().filter(|(on, _)| *on).map(|(_, text)| *text).collect();
                 let how =
                     if self.misclassified() { "misclassified without perturbation".into() } else { self.distance(c) };
-                format!("violated: {} -> {}, {how}{labels} ({by}, {time})", self.question.label, self.target(c))
+                format!("violated: {} -> {}, {how}{} ({by}, {time})", self.question.label, self.target(c), labels(c))
             }
             Verdict::Unknown(reason) => format!("unknown: {reason} ({time})"),
         }
@@ -129,32 +96,13 @@ impl Report<'_> {
         format!("{} distance {distance:.4}", self.question.norm.name())
     }
 
-    /// What a reader of the verdict should know beside it.
-    fn remarks(&self, output: Output) {
-        let network = self.question.query.network();
-        for rewrite in network.rewrites().iter().filter(|r| r.rounds) {
-            output.note(format_args!(
-                "note: {} \"{}\" was rounded on import; the proof allows for it",
-                rewrite.from, rewrite.node
-            ));
-        }
-    }
-
     fn json(&self) -> String {
         let question = self.question;
-        let (target, counterexample) = match &self.outcome.verdict {
-            Verdict::Violated(c) => (Some(self.target(c)), Some(c)),
-            _ => (None, None),
+        let target = match &self.outcome.verdict {
+            Verdict::Violated(c) => Some(self.target(c)),
+            _ => None,
         };
-        let reason = match &self.outcome.verdict {
-            Verdict::Robust => None,
-            Verdict::Violated(_) if self.misclassified() => Some("misclassified"),
-            Verdict::Violated(_) => Some("counterexample"),
-            Verdict::Unknown(reason) => Some(reason.word()),
-        };
-        // Infinite bounds mean that nothing is known, which JSON can only say as null.
-        let margins: Vec<Option<f64>> = self.outcome.margins.iter().map(|m| m.is_finite().then_some(*m)).collect();
-        json!({
+        let mut object = json!({
             "verdict": self.outcome.verdict.word(),
             "certified": self.outcome.verdict == Verdict::Robust,
             "label": question.label,
@@ -163,14 +111,16 @@ impl Report<'_> {
             "eps": question.eps.to_f64(),
             "norm": question.norm.name(),
             "time_s": self.seconds,
-            "decided_by": self.outcome.decided_by.word(),
-            "reason": reason,
-            "boundary": counterexample.map(|c| c.boundary),
-            "real_only": counterexample.map(|c| c.real_only),
-            "margins": margins,
-            "network": question.query.network().digest().to_string(),
-            "query": question.query.digest().to_string(),
-        })
-        .to_string()
+        });
+        if let Value::Object(object) = &mut object {
+            object.extend(fields(&question.query, self.outcome));
+        }
+        if target.is_some() && self.misclassified() {
+            object["reason"] = "misclassified".into();
+        }
+        if let Some(index) = self.index {
+            object["index"] = index.into();
+        }
+        object.to_string()
     }
 }

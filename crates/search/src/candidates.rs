@@ -1,0 +1,57 @@
+//! Inputs that may be counterexamples, and what replay made of them.
+
+use crate::outcome::{DecidedBy, Outcome};
+use std::sync::{Mutex, MutexGuard};
+use unmoved_check::{ReplayError, replay};
+use unmoved_ir::IrError;
+use unmoved_property::{Constraint, Counterexample, Query, Verdict};
+
+/// Whether the float64 evaluation comes so close to unsafe that exact replay should have a look.
+pub(crate) fn seems_unsafe(query: &Query, input: &[f32]) -> Result<bool, IrError> {
+    let x: Vec<f64> = input.iter().map(|&v| f64::from(v)).collect();
+    let y = query.network().forward(&x)?;
+    let scale = y.iter().fold(1.0f64, |m, v| m.max(v.abs()));
+    let value = |c: &Constraint| {
+        let dot = |terms: &[(usize, unmoved_ir::Rational)], v: &[f64]| {
+            terms.iter().map(|(k, a)| a.to_f64() * v[*k]).sum::<f64>()
+        };
+        dot(&c.outputs, &y) + dot(&c.inputs, &x) + c.constant.to_f64()
+    };
+    // Written so that a NaN counts as unsafe: exact replay knows better.
+    Ok(query.unsafe_set().iter().any(|d| !d.0.iter().any(|c| value(c) > 1e-4 * scale)))
+}
+
+/// What the attack proposed and replay made of it.
+#[derive(Default)]
+pub(crate) struct Candidates {
+    pub(crate) counterexample: Option<Counterexample>,
+    pub(crate) f32_only: Option<Vec<f32>>,
+}
+
+impl Candidates {
+    /// Replays an input exactly; true if it is a counterexample.
+    pub(crate) fn accept(&mut self, query: &Query, input: &[f32]) -> bool {
+        match replay(query, input) {
+            Ok(counterexample) => {
+                self.counterexample = Some(counterexample);
+                true
+            }
+            Err(ReplayError::F32Only) => {
+                self.f32_only.get_or_insert_with(|| input.to_vec());
+                false
+            }
+            Err(_) => false,
+        }
+    }
+
+    pub(crate) fn into_outcome(self, outcome: Outcome, decided_by: DecidedBy) -> Outcome {
+        match self.counterexample {
+            Some(counterexample) => Outcome { verdict: Verdict::Violated(counterexample), decided_by, ..outcome },
+            None => outcome,
+        }
+    }
+}
+
+pub(crate) fn lock(found: &Mutex<Candidates>) -> MutexGuard<'_, Candidates> {
+    found.lock().unwrap_or_else(|e| e.into_inner())
+}

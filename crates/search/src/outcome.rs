@@ -1,0 +1,151 @@
+//! What is asked of a decision, and what comes of it.
+
+use crate::attack::AttackOptions;
+use std::time::Duration;
+use unmoved_check::{Certificate, Refusal};
+use unmoved_core::{EncodeError, SolverError};
+use unmoved_ir::{IrError, NodeId};
+use unmoved_property::Verdict;
+
+/// How a query is to be decided.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// When to give up; never, if absent.
+    pub time_limit: Option<Duration>,
+    /// The attack on what bounds leave open.
+    pub attack: AttackOptions,
+    /// Report what a MILP solver says of what is left, labelled as such. Needs the feature `highs` beyond tiny networks.
+    pub trust_solver: bool,
+    /// Threads of the branch and bound.
+    pub threads: usize,
+    /// Give up after so many subproblems of branch and bound and refinement; with 0 there are none.
+    pub subproblems: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            time_limit: None,
+            attack: AttackOptions::default(),
+            trust_solver: false,
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            subproblems: usize::MAX,
+        }
+    }
+}
+
+/// What found the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DecidedBy {
+    /// The centre of the region is itself unsafe.
+    Centre,
+    /// Interval bounds of the hidden layers.
+    Interval,
+    /// Linear bounds of the hidden layers, one backward pass each.
+    Linear,
+    /// Linear bounds with optimised slopes.
+    Slopes,
+    /// Branch and bound.
+    Search,
+    /// Projected gradient descent.
+    Attack,
+    /// A MILP solver: its point, replayed, or its word.
+    Solver,
+    /// Nothing did.
+    Nothing,
+}
+
+impl DecidedBy {
+    /// The word for JSON and tables.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Centre => "centre",
+            Self::Interval => "interval",
+            Self::Linear => "linear",
+            Self::Slopes => "slopes",
+            Self::Search => "search",
+            Self::Attack => "attack",
+            Self::Solver => "solver",
+            Self::Nothing => "nothing",
+        }
+    }
+}
+
+/// A verdict and what stands behind it.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The answer.
+    pub verdict: Verdict,
+    /// What found it.
+    pub decided_by: DecidedBy,
+    /// The accepted certificate of a robust verdict.
+    pub certificate: Option<Certificate>,
+    /// Per disjunct of the unsafe set, the best lower bound found of one of its constraints: positive means closed.
+    pub margins: Vec<f64>,
+    /// Subproblems that the branch and bound has bounded.
+    pub subproblems: usize,
+    /// How long the certificate took to check, the bounds that every check begins with included.
+    pub check_time: Duration,
+}
+
+/// What goes on, for those who wait.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Progress {
+    /// The branch and bound, now and then and at its end.
+    Search {
+        /// Subproblems bounded in this search.
+        subproblems: usize,
+        /// Subproblems that wait to be split.
+        open: usize,
+        /// The least bound of what is open, in float32: infinite if nothing is.
+        margin: f32,
+    },
+    /// A layer whose bounds were refined.
+    Refined {
+        /// What its ReLU reads, a node of the lowered network.
+        node: NodeId,
+        /// Elements that may have either sign, before and after.
+        undecided: [usize; 2],
+        /// Subproblems bounded for it.
+        subproblems: usize,
+    },
+}
+
+/// Is told of [`Progress`], by any thread.
+pub type Watch<'a> = &'a (dyn Fn(&Progress) + Sync);
+
+/// A query that cannot be worked on at all.
+#[derive(Debug, thiserror::Error)]
+pub enum SearchError {
+    /// The network is too large once max-pools are lowered, or reads another number of inputs.
+    #[error(transparent)]
+    Network(#[from] IrError),
+    /// The checker cannot work on it.
+    #[error(transparent)]
+    Check(#[from] Refusal),
+    /// The solver asked for is missing or failed.
+    #[error(transparent)]
+    Solver(#[from] SolverError),
+    /// The query has no encoding for the solver asked for.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+}
+
+impl Outcome {
+    /// Before anything is known of so many disjuncts.
+    pub(crate) fn open(disjuncts: usize) -> Self {
+        Self {
+            verdict: Verdict::Unknown(unmoved_property::Reason::Open),
+            decided_by: DecidedBy::Nothing,
+            certificate: None,
+            margins: vec![f64::NEG_INFINITY; disjuncts],
+            subproblems: 0,
+            check_time: Duration::ZERO,
+        }
+    }
+
+    /// With its proof.
+    pub(crate) fn robust(self, certificate: Certificate, decided_by: DecidedBy) -> Self {
+        Self { verdict: Verdict::Robust, decided_by, certificate: Some(certificate), ..self }
+    }
+}

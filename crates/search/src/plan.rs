@@ -1,0 +1,81 @@
+//! What to try in which order, and how much of it.
+
+use crate::bab::Effort;
+use crate::outcome::Options;
+use crate::refine::{self, Refined, Refinement};
+use unmoved_bounds::engine::{Compact, LANES};
+use unmoved_check::Examiner;
+
+/// Searches take turns with refinements, each longer than the one before; the last search has no end.
+///
+/// Lengths are counted in operations and not in seconds, so that with one thread nothing depends on the machine.
+pub(crate) struct Plan {
+    threads: usize,
+    most: usize,
+    /// Subproblems per bound of the refinements to come, the last first.
+    refinements: Vec<usize>,
+    refined: bool,
+    enough: f32,
+}
+
+/// Operations of the first search: about half a second's worth on two cores.
+const FIRST: f64 = 4e9;
+/// Each search is longer than the one before by this factor.
+const GROWTH: f64 = 4.0;
+/// Bounds that are taken for proved in f32, at first and at last.
+const ENOUGH: [f32; 2] = [1e-5, 1e-2];
+
+impl Plan {
+    pub(crate) fn new(examiner: &Examiner<'_>, options: &Options) -> Self {
+        let refinements = if refine::is_possible(examiner.lowered()) { vec![2000, 200] } else { Vec::new() };
+        Self { threads: options.threads, most: options.subproblems, refinements, refined: false, enough: ENOUGH[0] }
+    }
+
+    /// The next search.
+    pub(crate) fn effort(&self, compact: &Compact) -> Effort {
+        let steps = 10;
+        let node = (compact.operations() * steps / LANES).max(1) as f64;
+        let turn = if self.refined { GROWTH } else { 1.0 };
+        let most = match self.refinements.len() {
+            0 => self.most,
+            _ => self.most.min((FIRST * turn / node) as usize + LANES),
+        };
+        Effort {
+            root_steps: 20,
+            steps,
+            enough: self.enough,
+            threads: self.threads,
+            most,
+            most_open: 1 << 16,
+            all: true,
+        }
+    }
+
+    /// The refinement that comes next, if there is one.
+    pub(crate) fn refinement(&mut self) -> Option<Refinement> {
+        let nodes = self.refinements.pop()?;
+        self.refined = true;
+        Some(Refinement { nodes, threads: self.threads })
+    }
+
+    /// Refines no more if the last time has not paid.
+    pub(crate) fn judge(&mut self, refined: &Refined) {
+        if !refined.has_paid() {
+            self.refinements.clear();
+        }
+    }
+
+    pub(crate) fn is_last(&self) -> bool {
+        self.refinements.is_empty()
+    }
+
+    pub(crate) fn is_refined(&self) -> bool {
+        self.refined
+    }
+
+    /// Asks for larger bounds after the checker has refused some; false if they are large already.
+    pub(crate) fn demand_more(&mut self) -> bool {
+        self.enough *= 10.0;
+        self.enough <= ENOUGH[1]
+    }
+}

@@ -1,0 +1,137 @@
+//! What the commands share that decide queries: how to search, what to keep, what to say.
+
+use super::{CliError, Exit, Output};
+use serde_json::{Map, Value, json};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use unmoved::evaluate::write_image;
+use unmoved::ir::Network;
+use unmoved::property::{Counterexample, Query, Reason, Verdict};
+use unmoved::search::{AttackOptions, Options, Outcome};
+
+/// Where proofs and counterexamples go.
+#[derive(clap::Args)]
+pub(crate) struct KeepArgs {
+    /// Write the proof that the property holds here, and the query that it is about to FILE.query
+    #[arg(long, value_name = "FILE")]
+    pub(crate) certificate: Option<PathBuf>,
+    /// Write the input that violates the property here, as a float32 .npy array
+    #[arg(long, value_name = "FILE")]
+    pub(crate) counterexample: Option<PathBuf>,
+}
+
+impl KeepArgs {
+    /// Writes what stands behind a verdict.
+    pub(crate) fn save(&self, query: &Query, outcome: &Outcome) -> Result<(), CliError> {
+        if let Some(path) = &self.certificate {
+            save_certificate(path, query, outcome)?;
+        }
+        self.save_input(query, &outcome.verdict)
+    }
+
+    /// Writes the input that a verdict speaks of.
+    pub(crate) fn save_input(&self, query: &Query, verdict: &Verdict) -> Result<(), CliError> {
+        let input = match verdict {
+            Verdict::Violated(c) => &c.input,
+            Verdict::Unknown(Reason::F32Only(input)) => input,
+            _ => return Ok(()),
+        };
+        if let Some(path) = &self.counterexample {
+            let shape = query.network().input().shape.dims();
+            write_image(path, input, shape).map_err(|e| CliError::write(path, e))?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes the certificate of a verdict that has one, and its query beside it.
+pub(crate) fn save_certificate(path: &Path, query: &Query, outcome: &Outcome) -> Result<(), CliError> {
+    let Some(certificate) = &outcome.certificate else { return Ok(()) };
+    std::fs::write(path, certificate.to_bytes()).map_err(|e| CliError::write(path, e))?;
+    let about = with_suffix(path, ".query");
+    std::fs::write(&about, query.to_text()).map_err(|e| CliError::write(&about, e))
+}
+
+/// A name with something after it.
+pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// How long and how to search.
+#[derive(clap::Args)]
+pub(crate) struct SearchArgs {
+    /// Give up after so many seconds; 0 for never
+    #[arg(long, value_name = "SECONDS", default_value_t = 120.0)]
+    time_limit: f64,
+    /// Threads [default: as many as the processor runs]
+    #[arg(long, value_name = "N")]
+    threads: Option<std::num::NonZeroUsize>,
+    /// Seed of the attack's random starts
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+impl SearchArgs {
+    pub(crate) fn options(&self) -> Result<Options, CliError> {
+        let time_limit = Duration::try_from_secs_f64(self.time_limit);
+        let time_limit = time_limit.map_err(|e| CliError::new("U0001", format!("--time-limit: {e}")))?;
+        let time_limit = (!time_limit.is_zero()).then_some(time_limit);
+        let threads = self.threads.map_or_else(|| Options::default().threads, usize::from);
+        let attack = AttackOptions { seed: self.seed, ..AttackOptions::default() };
+        Ok(Options { time_limit, attack, threads, ..Options::default() })
+    }
+}
+
+/// How a command ends that came to this verdict.
+pub(crate) fn exit(verdict: &Verdict) -> Exit {
+    match verdict {
+        Verdict::Robust => Exit::Holds,
+        Verdict::Violated(_) => Exit::Violated,
+        Verdict::Unknown(_) => Exit::Unknown,
+    }
+}
+
+/// What to know of a counterexample: `, boundary, real-only`.
+pub(crate) fn labels(c: &Counterexample) -> String {
+    let labels = [(c.boundary, ", boundary"), (c.real_only, ", real-only")];
+    labels.iter().filter(|(on, _)| *on).map(|(_, text)| *text).collect()
+}
+
+/// What a reader of a verdict should know beside it.
+pub(crate) fn remarks(network: &Network, output: Output) {
+    for rewrite in network.rewrites().iter().filter(|r| r.rounds) {
+        output.note(format_args!(
+            "note: {} \"{}\" was rounded on import; the proof allows for it",
+            rewrite.from, rewrite.node
+        ));
+    }
+}
+
+/// The fields of an outcome that every command prints.
+pub(crate) fn fields(query: &Query, outcome: &Outcome) -> Map<String, Value> {
+    let (counterexample, reason) = match &outcome.verdict {
+        Verdict::Robust => (None, None),
+        Verdict::Violated(c) => (Some(c), Some("counterexample")),
+        Verdict::Unknown(reason) => (None, Some(reason.word())),
+    };
+    // Infinite bounds mean that nothing is known, which JSON can only say as null.
+    let margins: Vec<Option<f64>> = outcome.margins.iter().map(|m| m.is_finite().then_some(*m)).collect();
+    let object = json!({
+        "decided_by": outcome.decided_by.word(),
+        "reason": reason,
+        "boundary": counterexample.map(|c| c.boundary),
+        "real_only": counterexample.map(|c| c.real_only),
+        "margins": margins,
+        "network": query.network().digest().to_string(),
+        "query": query.digest().to_string(),
+        "subproblems": outcome.subproblems,
+        "check_s": outcome.check_time.as_secs_f64(),
+        "certificate_bytes": outcome.certificate.as_ref().map(|c| c.to_bytes().len()),
+    });
+    match object {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}

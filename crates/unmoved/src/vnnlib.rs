@@ -1,0 +1,80 @@
+//! Property files.
+
+use flate2::read::MultiGzDecoder;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use unmoved_ir::Network;
+use unmoved_property::Query;
+use unmoved_property::vnnlib::{self, MAX_BYTES, VnnlibError};
+
+/// A property file that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum VnnlibFileError {
+    /// The file system, or bytes that only begin like gzip.
+    #[error("cannot read {path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: std::io::Error,
+    },
+    /// A file longer than any property, decompressed.
+    #[error("{path} has more than {MAX_BYTES} bytes")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
+    /// What it says.
+    #[error("{path}: {source}")]
+    Vnnlib {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: Box<VnnlibError>,
+    },
+}
+
+/// Reads a property of a network in VNN-LIB, plain or compressed by gzip: one query per box of inputs, at least one. The
+/// property holds if nothing is unsafe in any of them.
+pub fn read_vnnlib(path: &Path, network: &Arc<Network>) -> Result<Vec<Query>, VnnlibFileError> {
+    let text = read_text(path, MAX_BYTES).map_err(|source| VnnlibFileError::Io { path: path.into(), source })?;
+    let text = text.ok_or_else(|| VnnlibFileError::TooLarge { path: path.into() })?;
+    vnnlib::read(&text, network).map_err(|e| VnnlibFileError::Vnnlib { path: path.into(), source: Box::new(e) })
+}
+
+/// The text of a file, decompressed; `None` if it has more than `most` bytes.
+fn read_text(path: &Path, most: u64) -> std::io::Result<Option<String>> {
+    let mut file = BufReader::new(File::open(path)?);
+    // No text begins like gzip. The length that the file claims says nothing: both ways are cut off.
+    let is_gzip = file.fill_buf()?.starts_with(&[0x1f, 0x8b]);
+    let mut text = String::new();
+    let read = if is_gzip {
+        MultiGzDecoder::new(file).take(most + 1).read_to_string(&mut text)?
+    } else {
+        file.take(most + 1).read_to_string(&mut text)?
+    };
+    Ok((read as u64 <= most).then_some(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    #[test]
+    fn no_file_grows_beyond_the_limit() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (plain, packed) = (folder.path().join("p.vnnlib"), folder.path().join("p.vnnlib.gz"));
+        let text = ";".repeat(10_000);
+        std::fs::write(&plain, &text).expect("writable");
+        let mut gzip = flate2::GzBuilder::new().write(File::create(&packed).expect("writable"), Default::default());
+        gzip.write_all(text.as_bytes()).and_then(|()| gzip.finish()?.flush()).expect("writable");
+        assert!(packed.metadata().expect("it is there").len() < 100);
+        for path in [plain, packed] {
+            assert_eq!(read_text(&path, 10_000).expect("readable").as_ref(), Some(&text));
+            assert_eq!(read_text(&path, 9_999).expect("readable"), None);
+        }
+    }
+}
