@@ -1,5 +1,6 @@
 //! The project's own automation: `cargo xtask --help` lists what there is.
 
+mod bench;
 mod digits;
 mod download;
 mod test;
@@ -29,6 +30,8 @@ enum Task {
     Train(train::Args),
     /// Run the whole test suite, fetching what it needs.
     Test(test::Args),
+    /// Run cases in VNN-COMP form and compare with the verdicts that are known.
+    Bench(bench::Args),
     /// Check what must hold of the whole repository.
     Tidy,
     /// Draw the ten digits in test-models.
@@ -50,6 +53,7 @@ fn run(task: Task) -> Result<()> {
         Task::Download(args) => download::run(&args),
         Task::Train(args) => train::run(&args),
         Task::Test(args) => test::run(&args),
+        Task::Bench(args) => bench::run(&args),
         Task::Tidy => tidy::run(),
         Task::Digits(args) => digits::run(&args),
     }
