@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
-use unmoved_check::{Arithmetic, Certificate, LinearForm, Refusal, Step, check, replay};
+use unmoved_check::{Arithmetic, Certificate, Examiner, LinearForm, Refusal, Step, check, replay};
 use unmoved_ir::{Network, Rational};
 use unmoved_property::{InputRegion, Norm, Query};
 
@@ -33,11 +33,12 @@ fn query(network: &Arc<Network>, image: &[f32], label: usize, norm: Norm, eps: &
     Query::robustness(network.clone(), region.unwrap(), label).unwrap()
 }
 
-/// One default leaf per class.
+/// Linear bounds everywhere, then one default leaf per class.
 fn plain(query: &Query) -> Certificate {
     let leaf = || Step::Linear(LinearForm::with_lambda(vec![1.0]));
-    let steps = std::iter::once(Step::SplitDisjuncts).chain(query.unsafe_set().iter().map(|_| leaf()));
-    Certificate::new(query, steps.collect())
+    let nodes = Examiner::new(query).unwrap().tabled();
+    let first = [Step::Recompute { nodes }, Step::SplitDisjuncts];
+    Certificate::new(query, first.into_iter().chain(query.unsafe_set().iter().map(|_| leaf())).collect())
 }
 
 fn network(name: &str) -> Arc<Network> {

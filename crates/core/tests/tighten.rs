@@ -172,8 +172,9 @@ mod highs {
                 Step::Linear(check::LinearForm { lambda: m.lambda.clone(), multipliers: multipliers.collect() })
             };
             let certificate = |leaf: &dyn Fn(&unmoved_core::Multipliers) -> Step| {
-                let steps = [Step::SplitDisjuncts].into_iter().chain(all.iter().map(leaf)).collect();
-                Certificate::new(&case.query, steps)
+                let nodes = check::Examiner::new(&case.query).unwrap().tabled();
+                let first = [Step::Recompute { nodes }, Step::SplitDisjuncts];
+                Certificate::new(&case.query, first.into_iter().chain(all.iter().map(leaf)).collect())
             };
             check::check(&case.query, &certificate(&leaf), Arithmetic::Float)
                 .unwrap_or_else(|refusal| panic!("seed {seed}: {refusal}"));
