@@ -1,8 +1,8 @@
 //! Decides a query: one entry point, [`decide`], from a [`Query`](unmoved_property::Query) to an [`Outcome`].
 //!
-//! The cheapest means come first: the centre of the region, interval bounds, one linear pass, a short attack, with the
-//! feature `highs` the duals of a linear program. Whatever finds a proof, `Robust` is said only after
-//! [`unmoved_check::check`] accepted its certificate in this process; whatever finds a counterexample, `Violated` is said only
+//! The cheapest means come first: the centre of the region, interval bounds, linear bounds, an attack; then branch and bound with
+//! optimised multipliers, in turns with refinement of intermediate bounds. Whatever finds a proof, `Robust` is said only after
+//! [`unmoved_check::Examiner`] accepted it in this process; whatever finds a counterexample, `Violated` is said only
 //! after [`unmoved_check::replay`] confirmed it in exact arithmetic.
 
 mod attack;
