@@ -210,10 +210,11 @@ impl Search<'_> {
         let mut tree = self.tree();
         for open in parents {
             let cases = tree.split(open.place, open.branch);
-            for (place, side) in cases.into_iter().zip([Side::Inactive, Side::Active]) {
+            for ((place, side), shift) in cases.into_iter().zip([Side::Inactive, Side::Active]).zip(open.inherited) {
                 let mut splits = open.splits.clone();
                 splits.push(Split { relu: open.branch, side });
-                let (slopes, shifts) = (open.slopes.clone(), open.shifts.clone());
+                let others = open.shifts.iter().copied().filter(|s| s.0 != open.branch);
+                let (slopes, shifts) = (open.slopes.clone(), others.chain([(open.branch, shift)]).collect());
                 items.push(Item { place, goal: open.goal, splits, slopes, shifts });
             }
         }
@@ -252,7 +253,9 @@ impl Search<'_> {
             (item.slopes, item.shifts) = (descent.slopes(lane), descent.shifts(lane));
             let branch = descent.branch(lane).filter(|_| bound.is_finite());
             let Item { place, goal, splits, slopes, shifts } = item;
-            let item = Open { bound, place, goal, branch: branch.map_or(0, |b| b as u32), splits, slopes, shifts };
+            let inherited = branch.map_or([0.0; 2], |b| descent.inherited(b, lane));
+            let branch = branch.map(|b| b as u32);
+            let item = Open { bound, place, goal, branch: branch.unwrap_or(0), inherited, splits, slopes, shifts };
             if branch.is_some() { open.push(item) } else { last.push(item) }
         }
         let mut state = self.lock();
@@ -292,7 +295,7 @@ impl Search<'_> {
             let Item { place, splits, .. } = item;
             let (slopes, shifts) = (descent.slopes(0), descent.shifts(0));
             let mut state = self.lock();
-            state.stuck(Open { bound, place, goal, branch: 0, splits, slopes, shifts });
+            state.stuck(Open { bound, place, goal, branch: 0, inherited: [0.0; 2], splits, slopes, shifts });
             if found {
                 state.stop();
             }

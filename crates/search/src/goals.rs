@@ -13,6 +13,8 @@ pub(crate) struct Open {
     pub(crate) goal: usize,
     /// The ReLU to split next.
     pub(crate) branch: u32,
+    /// Its shift in either case, to begin with.
+    pub(crate) inherited: [f32; 2],
     pub(crate) splits: Vec<Split>,
     pub(crate) slopes: Box<[u8]>,
     pub(crate) shifts: Box<[(u32, f32)]>,

@@ -68,6 +68,12 @@ pub struct Ascent {
 /// What the last step weighs in the averages.
 const MEAN: f32 = 0.2;
 
+/// The least unit of a shift, in units of the mean adjoint.
+const LEAST_UNIT: f32 = 3.0;
+
+/// The least that the first step aims at beyond the bound: what is all but proved should get there.
+const LEAST_AMBITION: f32 = 1e-3;
+
 /// Room for [`LANES`] subproblems of one network; reused from batch to batch.
 pub struct Descent<'a> {
     pub(super) compact: &'a Compact,
@@ -93,6 +99,8 @@ pub struct Descent<'a> {
     pub(super) constant: Lanes,
     pub(super) bound: Lanes,
     best_bound: Lanes,
+    /// What a shift is measured in at least; see [`Descent::unit`].
+    least_unit: Lanes,
     /// How much more than the best bound each lane's next step aims at.
     ambition: Lanes,
 }
@@ -123,6 +131,7 @@ impl<'a> Descent<'a> {
             constant: Lanes::ZERO,
             bound: Lanes::ZERO,
             best_bound: Lanes::ZERO,
+            least_unit: Lanes::ZERO,
             ambition: Lanes::ZERO,
         }
     }
@@ -181,6 +190,14 @@ impl<'a> Descent<'a> {
                 side => Some(if side > 0.0 { Side::Active } else { Side::Inactive }),
             },
         }
+    }
+
+    /// The shifts with which the cases of a split, inactive and active, hand down the same multiplier as this subproblem: they begin
+    /// with a bound that is no less than its own.
+    pub fn inherited(&self, relu: usize, lane: usize) -> [f32; 2] {
+        let At { adjoint, slope, chord, shift, .. } = self.at(relu, lane);
+        let line = if adjoint < 0.0 { chord } else { slope };
+        [line * adjoint + shift, (line - 1.0) * adjoint + shift]
     }
 
     /// Its shifts that are not zero.
@@ -271,7 +288,7 @@ impl<'a> Descent<'a> {
             if step == 1 {
                 // Enough, and something beyond; not everything, where nothing is enough.
                 let bound = self.bound.0[lane];
-                *ambition = (1.2 * (ascent.enough - bound)).min(2.0 * bound.abs() + 1.0);
+                *ambition = (1.2 * (ascent.enough - bound)).max(LEAST_AMBITION).min(2.0 * bound.abs() + 1.0);
             } else if gain > 0.5 * *ambition {
                 *ambition *= 1.5;
             } else if gain <= 0.1 * *ambition {
@@ -296,6 +313,7 @@ impl<'a> Descent<'a> {
     #[inline(always)]
     fn step(&mut self, first: bool) {
         let mut size = Lanes::ZERO;
+        self.measure();
         for j in 0..self.compact.unstable.len() {
             let (slope, shift) = self.gradient(j);
             for lane in 0..LANES {
@@ -359,9 +377,23 @@ impl<'a> Descent<'a> {
         (by_slope, by_shift)
     }
 
+    /// Adjoints are often small just where only a shift can help: a unit is never less than some of their mean.
+    #[inline(always)]
+    fn measure(&mut self) {
+        let mut sum = Lanes::ZERO;
+        for a in &self.adjoint {
+            for lane in 0..LANES {
+                sum.0[lane] += a.0[lane].abs();
+            }
+        }
+        let share = LEAST_UNIT / self.adjoint.len().max(1) as f32;
+        self.least_unit = Lanes(sum.0.map(|sum| share * sum + 1e-3));
+    }
+
+    /// What a step along a shift's gradient is measured in.
     #[inline(always)]
     fn unit(&self, j: usize, lane: usize) -> f32 {
-        self.adjoint[j].0[lane].abs() + self.shift[j].0[lane].abs() + 1e-3
+        self.adjoint[j].0[lane].abs() + self.shift[j].0[lane].abs() + self.least_unit.0[lane]
     }
 }
 
