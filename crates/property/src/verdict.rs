@@ -41,6 +41,13 @@ pub enum Reason {
     Refused(String),
     /// A MILP solver says that it holds; its word is not a proof.
     SolverWord(String),
+    /// An attack, which proves nothing, has found nothing.
+    NotFound {
+        /// The points that it started from, over all disjuncts.
+        starts: usize,
+        /// The steps that it took from each.
+        steps: usize,
+    },
 }
 
 impl Reason {
@@ -52,6 +59,7 @@ impl Reason {
             Self::F32Only(_) => "f32-only",
             Self::Refused(_) => "certificate-refused",
             Self::SolverWord(_) => "solver-word",
+            Self::NotFound { .. } => "not-found",
         }
     }
 }
@@ -64,6 +72,9 @@ impl fmt::Display for Reason {
             Self::F32Only(_) => write!(f, "an input moves the answer in float32 arithmetic, but not over the reals"),
             Self::Refused(why) => write!(f, "the checker refused the proof: {why}"),
             Self::SolverWord(solver) => write!(f, "{solver} says that it holds; that is not a proof"),
+            Self::NotFound { starts, steps } => {
+                write!(f, "no counterexample found by {starts} starts of {steps} steps")
+            }
         }
     }
 }

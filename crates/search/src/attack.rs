@@ -2,9 +2,12 @@
 //!
 //! An attack proposes; [`unmoved_check::replay`] disposes. Nothing found here is reported before it was replayed exactly.
 
-use unmoved_bounds::engine::{Compact, LANES, Lanes, Probe};
-use unmoved_ir::Rational;
-use unmoved_property::{Conjunction, FloatBox, Norm, Query, RegionKind};
+use crate::candidates::{Candidates, seems_unsafe};
+use crate::outcome::{DecidedBy, Outcome, SearchError};
+use unmoved_bounds::engine::{Compact, Known, LANES, Lanes, Probe};
+use unmoved_check::Examiner;
+use unmoved_ir::{IrError, NodeId, Rational};
+use unmoved_property::{Conjunction, FloatBox, Norm, Query, Reason, RegionKind, Verdict};
 
 /// How hard to try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,9 +32,40 @@ const LENGTH_NEAR: f64 = 0.1;
 /// Each step is this share of the one before.
 const DECAY: f64 = 0.97;
 
+/// Looks for a counterexample and for nothing else: the answer is `Violated`, replayed exactly, or `Unknown`.
+///
+/// # Errors
+/// Only for what makes the question itself unworkable.
+pub fn attack(query: &Query, options: &AttackOptions) -> Result<Outcome, SearchError> {
+    let outcome = Outcome::open(query.unsafe_set().len());
+    let mut found = Candidates::default();
+    if at_centre(query, &mut found)? {
+        return Ok(found.into_outcome(outcome, DecidedBy::Centre));
+    }
+    let compact = compact(&Examiner::new(query)?, query);
+    let disjuncts: Vec<usize> = (0..query.unsafe_set().len()).collect();
+    seek(query, &compact, &disjuncts, *options, || false, |input| found.accept(query, input));
+    let starts = options.restarts.saturating_mul(disjuncts.len());
+    let nothing = Reason::NotFound { starts, steps: options.steps };
+    let reason = found.f32_only.take().map_or(nothing, Reason::F32Only);
+    Ok(found.into_outcome(Outcome { verdict: Verdict::Unknown(reason), ..outcome }, DecidedBy::Attack))
+}
+
+/// Whether the centre of the region is a counterexample.
+pub(crate) fn at_centre(query: &Query, found: &mut Candidates) -> Result<bool, IrError> {
+    let Some(input) = query.region().to_f32_inside(&centre(query)) else { return Ok(false) };
+    Ok(seems_unsafe(query, &input)? && found.accept(query, &input))
+}
+
+/// The network cut down by the bounds that the examiner has.
+pub(crate) fn compact(examiner: &Examiner<'_>, query: &Query) -> Compact {
+    let known = |id: NodeId| examiner.bounds()[id.0].as_ref().map(|b| Known { lower: &b.lower, upper: &b.upper });
+    Compact::new(examiner.lowered(), query.region(), known)
+}
+
 /// Looks for inputs that satisfy one of the given disjuncts. `accept` is shown every float32 input that seems to, and ends
 /// the attack by returning true.
-pub(crate) fn attack(
+pub(crate) fn seek(
     query: &Query,
     compact: &Compact,
     disjuncts: &[usize],
@@ -40,10 +74,13 @@ pub(crate) fn attack(
     mut accept: impl FnMut(&[f32]) -> bool,
 ) {
     let mut random = fastrand::Rng::with_seed(options.seed);
-    let starts: Vec<(usize, usize)> =
-        (0..options.restarts).flat_map(|restart| disjuncts.iter().map(move |&d| (restart, d))).collect();
+    let mut starts = (0..options.restarts).flat_map(|restart| disjuncts.iter().map(move |&d| (restart, d)));
     let mut walk = Walk::new(query, compact);
-    for starts in starts.chunks(LANES) {
+    loop {
+        let starts: Vec<(usize, usize)> = starts.by_ref().take(LANES).collect();
+        if starts.is_empty() {
+            return;
+        }
         for (lane, &(restart, disjunct)) in starts.iter().enumerate() {
             let x = if restart == 0 { centre(query) } else { query.region().sample(|| random.f64()) };
             walk.start(lane, &query.unsafe_set()[disjunct], &x);
@@ -54,8 +91,8 @@ pub(crate) fn attack(
     }
 }
 
-/// Attacks from given points, at most [`LANES`], each with the disjunct that it is to satisfy.
-pub(crate) fn attack_from(
+/// The same from given points, at most [`LANES`], each with the disjunct that it is to satisfy.
+pub(crate) fn seek_from(
     query: &Query,
     compact: &Compact,
     starts: &[(usize, Vec<f64>)],

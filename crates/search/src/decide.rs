@@ -1,7 +1,7 @@
 //! From query to outcome.
 
 use crate::attack;
-use crate::candidates::{Candidates, lock, seems_unsafe};
+use crate::candidates::{Candidates, lock};
 use crate::outcome::{DecidedBy, Options, Outcome, SearchError, Watch};
 use crate::plan::Plan;
 use crate::proof::Proof;
@@ -9,10 +9,9 @@ use crate::refine::refine;
 use crate::solver::{self, Answer};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
-use unmoved_bounds::engine::{Compact, Known};
 use unmoved_bounds::{Propagation, Tier};
 use unmoved_check::{Examiner, Step};
-use unmoved_ir::{NodeId, lower_max_pool};
+use unmoved_ir::lower_max_pool;
 use unmoved_property::{Query, Reason, Verdict};
 
 /// Decides the query as far as the means built so far reach.
@@ -29,11 +28,7 @@ pub fn decide_watched(query: &Query, options: &Options, watch: Watch<'_>) -> Res
     let mut found = Candidates::default();
     let outcome = Outcome::open(query.unsafe_set().len());
 
-    let centre = attack::centre(query);
-    if let Some(input) = query.region().to_f32_inside(&centre)
-        && seems_unsafe(query, &input)?
-        && found.accept(query, &input)
-    {
+    if attack::at_centre(query, &mut found)? {
         return Ok(found.into_outcome(outcome, DecidedBy::Centre));
     }
 
@@ -60,8 +55,8 @@ pub fn decide_watched(query: &Query, options: &Options, watch: Watch<'_>) -> Res
     proof.reset();
     proof.close_by_rule(&mut examiner);
 
-    let mut compact = compact(&examiner, query);
-    attack::attack(query, &compact, &proof.open(), options.attack, || clock.is_out(), |x| found.accept(query, x));
+    let mut compact = attack::compact(&examiner, query);
+    attack::seek(query, &compact, &proof.open(), options.attack, || clock.is_out(), |x| found.accept(query, x));
     if found.counterexample.is_some() {
         return Ok(found.into_outcome(proof.outcome, DecidedBy::Attack));
     }
@@ -89,7 +84,7 @@ pub fn decide_watched(query: &Query, options: &Options, watch: Watch<'_>) -> Res
             let refined = refine(&mut examiner, query.region(), refinement, || clock.is_out(), watch);
             plan.judge(&refined);
             proof.outcome.subproblems += refined.subproblems;
-            compact = self::compact(&examiner, query);
+            compact = attack::compact(&examiner, query);
         } else if plan.is_last() {
             break None;
         }
@@ -121,11 +116,6 @@ pub fn decide_watched(query: &Query, options: &Options, watch: Watch<'_>) -> Res
     }
     proof.outcome.verdict = Verdict::Unknown(reason);
     Ok(proof.outcome)
-}
-
-fn compact(examiner: &Examiner<'_>, query: &Query) -> Compact {
-    let known = |id: NodeId| examiner.bounds()[id.0].as_ref().map(|b| Known { lower: &b.lower, upper: &b.upper });
-    Compact::new(examiner.lowered(), query.region(), known)
 }
 
 struct Clock {

@@ -3,7 +3,7 @@
 //! The cheapest means come first: the centre of the region, interval bounds, linear bounds, an attack; then branch and bound with
 //! optimised multipliers, in turns with refinement of intermediate bounds. Whatever finds a proof, `Robust` is said only after
 //! [`unmoved_check::Examiner`] accepted it in this process; whatever finds a counterexample, `Violated` is said only
-//! after [`unmoved_check::replay`] confirmed it in exact arithmetic.
+//! after [`unmoved_check::replay`] confirmed it in exact arithmetic. [`attack()`] is the attack alone.
 
 mod attack;
 mod bab;
@@ -17,7 +17,7 @@ mod refine;
 mod solver;
 mod tree;
 
-pub use attack::AttackOptions;
+pub use attack::{AttackOptions, attack};
 pub use decide::{decide, decide_watched};
 pub use outcome::{DecidedBy, Options, Outcome, Progress, SearchError, Watch};
 

@@ -143,7 +143,7 @@ impl<'q> Proof<'q> {
             };
             let starts: Vec<(usize, Vec<f64>)> = lanes.iter().enumerate().map(start).collect();
             let mut accepted = false;
-            attack::attack_from(self.query, compact, &starts, ATTACK_STEPS, |input| {
+            attack::seek_from(self.query, compact, &starts, ATTACK_STEPS, |input| {
                 accepted = lock(found).accept(self.query, input);
                 accepted
             });

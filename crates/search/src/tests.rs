@@ -1,12 +1,12 @@
 //! Verdicts against dense sampling and against each other, on random networks of all operators.
 
 use crate::attack::centre;
-use crate::{DecidedBy, Options, decide};
+use crate::{AttackOptions, DecidedBy, Options, attack, decide};
 use std::sync::Arc;
 use unmoved_check::{Arithmetic, check, replay};
 use unmoved_ir::testing::{Recipe, Rng, random_network};
 use unmoved_ir::{Exact, Network, Rational};
-use unmoved_property::{Conjunction, Constraint, InputRegion, Norm, Query, Verdict};
+use unmoved_property::{Conjunction, Constraint, InputRegion, Norm, Query, Reason, RegionKind, Verdict};
 
 fn query(rng: &mut Rng, network: &Arc<Network>, eps: &str) -> Query {
     let centre = (0..network.input().shape.len()).map(|_| f64::from(rng.unit() as f32)).collect::<Vec<_>>();
@@ -83,6 +83,32 @@ fn the_attack_starts_inside() {
     let network = Arc::new(random_network(&mut rng, &Recipe::default()));
     let query = query(&mut rng, &network, "1/8");
     assert!(query.region().to_f32_inside(&centre(&query)).is_some());
+}
+
+#[test]
+fn an_attack_alone_finds_points_of_every_ball_and_proves_nothing() {
+    let mut rng = Rng(8);
+    let mut found = [0; 3];
+    for case in 0..60 {
+        let network = Arc::new(random_network(&mut rng, &Recipe::default()));
+        let query = query(&mut rng, &network, ["1/100", "1/8", "1"][case % 3]);
+        let options = AttackOptions { steps: 20, restarts: 5, seed: 3 };
+        let outcome = attack(&query, &options).unwrap();
+        match &outcome.verdict {
+            Verdict::Violated(c) => {
+                assert_eq!(replay(&query, &c.input).as_ref(), Ok(c), "case {case}");
+                let RegionKind::Ball { norm, .. } = query.region().kind() else { unreachable!("a ball") };
+                found[[Norm::Linf, Norm::L1, Norm::L2].iter().position(|n| n == norm).unwrap()] += 1;
+            }
+            Verdict::Unknown(Reason::NotFound { starts, steps: 20 }) => {
+                assert_eq!(*starts, 5 * query.unsafe_set().len());
+            }
+            Verdict::Unknown(Reason::F32Only(_)) => {}
+            verdict => panic!("case {case}: {verdict:?}"),
+        }
+        assert_eq!(attack(&query, &options).unwrap().verdict, outcome.verdict);
+    }
+    assert!(found.iter().all(|&n| n > 2), "{found:?}");
 }
 
 /// Networks and queries at the edge of what there is.

@@ -26,22 +26,19 @@ impl KeepArgs {
         if let Some(path) = &self.certificate {
             save_certificate(path, query, outcome)?;
         }
-        self.save_input(query, &outcome.verdict)
+        save_input(self.counterexample.as_deref(), query, &outcome.verdict)
     }
+}
 
-    /// Writes the input that a verdict speaks of.
-    pub(crate) fn save_input(&self, query: &Query, verdict: &Verdict) -> Result<(), CliError> {
-        let input = match verdict {
-            Verdict::Violated(c) => &c.input,
-            Verdict::Unknown(Reason::F32Only(input)) => input,
-            _ => return Ok(()),
-        };
-        if let Some(path) = &self.counterexample {
-            let shape = query.network().input().shape.dims();
-            write_image(path, input, shape).map_err(|e| CliError::write(path, e))?;
-        }
-        Ok(())
-    }
+/// Writes the input that a verdict speaks of, if it is asked for.
+pub(crate) fn save_input(path: Option<&Path>, query: &Query, verdict: &Verdict) -> Result<(), CliError> {
+    let input = match verdict {
+        Verdict::Violated(c) => &c.input,
+        Verdict::Unknown(Reason::F32Only(input)) => input,
+        _ => return Ok(()),
+    };
+    let Some(path) = path else { return Ok(()) };
+    write_image(path, input, query.network().input().shape.dims()).map_err(|e| CliError::write(path, e))
 }
 
 /// Writes the certificate of a verdict that has one, and its query beside it.

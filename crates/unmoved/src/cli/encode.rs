@@ -58,7 +58,7 @@ enum ObjectiveName {
 
 pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     let question = Question::new(&args.model, &args.input, &args.region, output)?;
-    let disjuncts = args.target.map(|target| disjunct(&question, target)).transpose()?;
+    let disjuncts = args.target.map(|target| question.disjunct(target)).transpose()?;
     let lowered = lower_max_pool(question.query.network())?;
     let start = Instant::now();
     let propagation = Propagation::new(&lowered, question.query.region(), Tier::Linear);
@@ -93,19 +93,6 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
         ));
     }
     Ok(Exit::Holds)
-}
-
-/// The disjunct of the unsafe set in which a class wins.
-fn disjunct(question: &Question, target: usize) -> Result<usize, CliError> {
-    let outputs = question.query.network().output_len();
-    if target >= outputs || target == question.label {
-        let label = question.label;
-        return Err(CliError::new(
-            "U0001",
-            format!("--target {target}: expected a class below {outputs} other than {label}"),
-        ));
-    }
-    Ok(if target < question.label { target } else { target - 1 })
 }
 
 fn write(milp: &Milp, kind: Kind, out: &mut impl Write) -> std::io::Result<()> {

@@ -1,13 +1,16 @@
 //! Arguments, dispatch, exit codes.
 
 mod answer;
+mod attack;
 mod bounds;
 mod check;
 mod convert;
 mod encode;
 mod error;
+mod images;
 mod inspect;
 mod question;
+mod report;
 mod robust;
 mod verify;
 
@@ -76,6 +79,8 @@ enum Command {
     Robust(robust::Args),
     /// Decide a property in VNN-LIB
     Verify(verify::Args),
+    /// Look for a perturbation that changes the network's answer, and prove nothing
+    Attack(attack::Args),
     /// Print bounds of every layer over the allowed inputs
     Bounds(bounds::Args),
     /// Write the mixed integer program of a query
@@ -143,6 +148,7 @@ pub(crate) fn run() -> Exit {
     let result = match &cli.command {
         Command::Robust(args) => robust::run(args, output),
         Command::Verify(args) => verify::run(args, output),
+        Command::Attack(args) => attack::run(args, output),
         Command::Bounds(args) => bounds::run(args, output),
         Command::Encode(args) => encode::run(args, output),
         Command::Convert(args) => convert::run(args, output),

@@ -133,9 +133,31 @@ pub(crate) struct Question {
     pub(crate) predicted: usize,
     pub(crate) norm: Norm,
     pub(crate) eps: Rational,
+    /// The only other class that is asked about.
+    pub(crate) target: Option<usize>,
 }
 
 impl Question {
+    /// The disjunct of the unsafe set in which a class wins.
+    pub(crate) fn disjunct(&self, target: usize) -> Result<usize, CliError> {
+        let (label, outputs) = (self.label, self.query.network().output_len());
+        if target >= outputs || target == label {
+            return Err(CliError::new(
+                "U0001",
+                format!("--target {target}: expected a class below {outputs} other than {label}"),
+            ));
+        }
+        Ok(if target < label { target } else { target - 1 })
+    }
+
+    /// Asks about one other class alone.
+    pub(crate) fn restrict(&mut self, target: usize) -> Result<(), CliError> {
+        let only = self.query.unsafe_set()[self.disjunct(target)?].clone();
+        self.query = Query::new(self.query.network().clone(), self.query.region().clone(), vec![only])?;
+        self.target = Some(target);
+        Ok(())
+    }
+
     /// The one question that the arguments ask.
     pub(crate) fn new(
         model: &ModelArgs,
@@ -173,7 +195,7 @@ impl Question {
         let centre = example.values.iter().map(|&v| f64::from(v)).collect();
         let ball = InputRegion::ball(centre, norm, region.eps.clone(), region.range.0.clone())?;
         let query = Query::robustness(network.clone(), ball, label)?;
-        Ok(Self { query, label, predicted, norm, eps: region.eps.clone() })
+        Ok(Self { query, label, predicted, norm, eps: region.eps.clone(), target: None })
     }
 
     /// Says what was understood.

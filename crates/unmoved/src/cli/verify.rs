@@ -1,6 +1,6 @@
 //! `unmoved verify`
 
-use super::answer::{KeepArgs, SearchArgs, exit, fields, labels, remarks, save_certificate, with_suffix};
+use super::answer::{KeepArgs, SearchArgs, exit, fields, labels, remarks, save_certificate, save_input, with_suffix};
 use super::question::ModelArgs;
 use super::{CliError, Exit, Output, print};
 use serde_json::{Value, json};
@@ -114,7 +114,7 @@ impl Report<'_> {
                 save_certificate(&path, query, outcome)?;
             }
         }
-        keep.save_input(&self.queries[index], &outcome.verdict)
+        save_input(keep.counterexample.as_deref(), &self.queries[index], &outcome.verdict)
     }
 
     /// What found the answer, in every box that it rests on.

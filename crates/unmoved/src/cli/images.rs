@@ -1,33 +1,68 @@
-//! A range of images in one process.
+//! Questions about images: one of them, or a range of a test set in one process.
 
-use super::{Args, Report};
-use crate::cli::answer::exit;
-use crate::cli::question::Question;
-use crate::cli::{CliError, Exit, Output, print};
+use super::answer::{exit, remarks};
+use super::question::{InputArgs, ModelArgs, Question, RegionArgs};
+use super::report::Report;
+use super::{CliError, Exit, Output, print};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Instant;
-use unmoved::search::{Options, decide};
+use unmoved::search::Outcome;
 
-/// Decides all of them, one line each as it is decided, and a summary. Threads take images one by one; the last ones share theirs.
-pub(super) fn run(args: &Args, options: &Options, output: Output) -> Result<Exit, CliError> {
-    if args.keep.certificate.is_some() || args.keep.counterexample.is_some() {
-        return Err(CliError::new("U0001", "--certificate and --counterexample take one image at a time"));
+/// What is asked.
+#[derive(clap::Args)]
+pub(crate) struct Asked {
+    #[command(flatten)]
+    model: ModelArgs,
+    #[command(flatten)]
+    input: InputArgs,
+    #[command(flatten)]
+    region: RegionArgs,
+}
+
+impl Asked {
+    /// Whether more than one input is asked about.
+    pub(crate) fn is_many(&self) -> bool {
+        self.input.is_many()
     }
+}
+
+/// Decides about one input and prints the answer.
+pub(crate) fn one(
+    asked: &Asked,
+    output: Output,
+    decide: impl FnOnce(&mut Question) -> Result<Outcome, CliError>,
+) -> Result<Exit, CliError> {
     let start = Instant::now();
-    let network = Arc::new(args.model.read(output)?);
-    let examples = args.input.read()?;
-    output.note(format_args!("{} images; {}", examples.len(), args.region.describe()));
-    let threads = options.threads.min(examples.len());
-    let options = Options { threads: 1, ..*options };
+    let mut question = Question::new(&asked.model, &asked.input, &asked.region, output)?;
+    let outcome = decide(&mut question)?;
+    let report = Report { index: None, question: &question, outcome: &outcome, seconds: start.elapsed().as_secs_f64() };
+    print(&if output.is_json() { report.json() } else { report.text() });
+    if !output.is_json() {
+        remarks(question.query.network(), output);
+    }
+    Ok(exit(&outcome.verdict))
+}
+
+/// Decides about all of a range, one line each as it is decided, and a summary. Threads take images one by one.
+pub(crate) fn many(
+    asked: &Asked,
+    threads: usize,
+    output: Output,
+    decide: impl Fn(&mut Question) -> Result<Outcome, CliError> + Sync,
+) -> Result<Exit, CliError> {
+    let start = Instant::now();
+    let network = Arc::new(asked.model.read(output)?);
+    let examples = asked.input.read()?;
+    output.note(format_args!("{} images; {}", examples.len(), asked.region.describe()));
     let next = AtomicUsize::new(0);
     let failure = Mutex::new(None);
     let (sender, lines) = mpsc::channel();
     let work = |sender: mpsc::Sender<(String, Exit)>| {
         while let Some((index, example)) = examples.get(next.fetch_add(1, Ordering::Relaxed)) {
             let start = Instant::now();
-            let decided = Question::about(&network, example, &args.model, &args.input, &args.region)
-                .and_then(|question| Ok((decide(&question.query, &options)?, question)));
+            let decided = Question::about(&network, example, &asked.model, &asked.input, &asked.region)
+                .and_then(|mut question| Ok((decide(&mut question)?, question)));
             let (outcome, question) = match decided {
                 Ok(decided) => decided,
                 Err(error) => {
@@ -50,7 +85,7 @@ pub(super) fn run(args: &Args, options: &Options, output: Output) -> Result<Exit
     };
     let mut counts = [0; 3];
     std::thread::scope(|scope| {
-        for _ in 0..threads {
+        for _ in 0..threads.min(examples.len()) {
             let sender = sender.clone();
             scope.spawn(|| work(sender));
         }

@@ -1,0 +1,59 @@
+//! `unmoved attack`
+
+use super::answer::save_input;
+use super::images::{self, Asked};
+use super::question::Question;
+use super::{CliError, Exit, Output};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use unmoved::search::{AttackOptions, Options, Outcome, attack};
+
+/// `attack`
+#[derive(clap::Args)]
+#[command(
+    after_help = "Example:\n  unmoved attack model.onnx --image seven.png --eps 8/255 --counterexample other.npy"
+)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    asked: Asked,
+    /// Only towards this other class [default: all of them]
+    #[arg(long, value_name = "N")]
+    target: Option<usize>,
+    /// Starts per class: the input itself first, then random points
+    #[arg(long, value_name = "N", default_value = "100")]
+    restarts: NonZeroUsize,
+    /// Gradient steps from each start
+    #[arg(long, value_name = "N", default_value = "100")]
+    steps: NonZeroUsize,
+    /// Seed of the random starts
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Write the input that changes the answer here, as a float32 .npy array
+    #[arg(long, value_name = "FILE")]
+    counterexample: Option<PathBuf>,
+    /// Threads, of which each takes images of its own [default: as many as the processor runs]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+}
+
+pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
+    let options = AttackOptions { steps: args.steps.get(), restarts: args.restarts.get(), seed: args.seed };
+    let attacked = |question: &mut Question| -> Result<Outcome, CliError> {
+        if let Some(target) = args.target {
+            question.restrict(target)?;
+        }
+        Ok(attack(&question.query, &options)?)
+    };
+    if args.asked.is_many() {
+        if args.counterexample.is_some() || args.target.is_some() {
+            return Err(CliError::new("U0001", "--counterexample and --target take one image at a time"));
+        }
+        let threads = args.threads.map_or_else(|| Options::default().threads, usize::from);
+        return images::many(&args.asked, threads, output, attacked);
+    }
+    images::one(&args.asked, output, |question| {
+        let outcome = attacked(question)?;
+        save_input(args.counterexample.as_deref(), &question.query, &outcome.verdict)?;
+        Ok(outcome)
+    })
+}

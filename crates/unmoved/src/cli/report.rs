@@ -1,0 +1,89 @@
+//! The answer to a question about one input, as text and as JSON.
+
+use super::answer::{fields, labels};
+use super::question::{Question, argmax};
+use serde_json::{Value, json};
+use unmoved::property::{Counterexample, Verdict};
+use unmoved::search::Outcome;
+
+pub(crate) struct Report<'a> {
+    /// Which image of a range.
+    pub(crate) index: Option<usize>,
+    pub(crate) question: &'a Question,
+    pub(crate) outcome: &'a Outcome,
+    pub(crate) seconds: f64,
+}
+
+impl Report<'_> {
+    /// The class that a counterexample is taken for: the disjunct says against which logit the label loses.
+    fn target(&self, c: &Counterexample) -> usize {
+        let label = self.question.label;
+        if let Some(target) = self.question.target {
+            return target;
+        }
+        let loses_to = if c.disjunct < label { c.disjunct } else { c.disjunct + 1 };
+        // Where float32 agrees, the class that a user would see is the one with the largest logit.
+        let largest = argmax(&c.output);
+        if largest == label { loses_to } else { largest }
+    }
+
+    fn misclassified(&self) -> bool {
+        self.outcome.decided_by == unmoved::search::DecidedBy::Centre
+    }
+
+    pub(crate) fn text(&self) -> String {
+        let by = self.outcome.decided_by.word();
+        let time = format!("{:.3} s", self.seconds);
+        match &self.outcome.verdict {
+            Verdict::Robust => {
+                format!("robust: {} stays {}, certified ({by}, {time})", self.question.label, self.question.label)
+            }
+            Verdict::Violated(c) => {
+                let how =
+                    if self.misclassified() { "misclassified without perturbation".into() } else { self.distance(c) };
+                format!("violated: {} -> {}, {how}{} ({by}, {time})", self.question.label, self.target(c), labels(c))
+            }
+            Verdict::Unknown(reason) => format!("unknown: {reason} ({time})"),
+        }
+    }
+
+    fn distance(&self, c: &Counterexample) -> String {
+        use unmoved::property::{Norm, RegionKind};
+        let RegionKind::Ball { centre, .. } = self.question.query.region().kind() else { return String::new() };
+        let differences = c.input.iter().zip(centre).map(|(x, c)| (f64::from(*x) - c).abs());
+        let distance = match self.question.norm {
+            Norm::Linf => differences.fold(0.0, f64::max),
+            Norm::L1 => differences.sum(),
+            Norm::L2 => differences.map(|d| d * d).sum::<f64>().sqrt(),
+        };
+        format!("{} distance {distance:.4}", self.question.norm.name())
+    }
+
+    pub(crate) fn json(&self) -> String {
+        let question = self.question;
+        let target = match &self.outcome.verdict {
+            Verdict::Violated(c) => Some(self.target(c)),
+            _ => None,
+        };
+        let mut object = json!({
+            "verdict": self.outcome.verdict.word(),
+            "certified": self.outcome.verdict == Verdict::Robust,
+            "label": question.label,
+            "predicted": question.predicted,
+            "target": target,
+            "eps": question.eps.to_f64(),
+            "norm": question.norm.name(),
+            "time_s": self.seconds,
+        });
+        if let Value::Object(object) = &mut object {
+            object.extend(fields(&question.query, self.outcome));
+        }
+        if target.is_some() && self.misclassified() {
+            object["reason"] = "misclassified".into();
+        }
+        if let Some(index) = self.index {
+            object["index"] = index.into();
+        }
+        object.to_string()
+    }
+}
