@@ -1,5 +1,6 @@
 //! What a search has still to do, goal by goal.
 
+use crate::history::Branch;
 use crate::outcome::Progress;
 use crate::tree::Place;
 use std::cmp::Ordering;
@@ -12,7 +13,7 @@ pub(crate) struct Open {
     pub(crate) place: Place,
     pub(crate) goal: usize,
     /// The ReLU to split next.
-    pub(crate) branch: u32,
+    pub(crate) branch: Branch,
     /// Its shift in either case, to begin with.
     pub(crate) inherited: [f32; 2],
     pub(crate) splits: Vec<Split>,
