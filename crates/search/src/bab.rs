@@ -28,6 +28,8 @@ pub(crate) struct Effort {
     pub(crate) threads: usize,
     /// Give up a goal at so many subproblems, or the search if all goals are to be proved.
     pub(crate) most: usize,
+    /// So many times `most` is doubled where enough is being proved.
+    pub(crate) extensions: usize,
     /// Beyond so many open ones, dive.
     pub(crate) most_open: usize,
     /// Whether one group that is given up makes the others pointless.
@@ -75,7 +77,7 @@ pub(crate) fn search(
         compact,
         goals,
         effort,
-        state: Mutex::new(State::new(goals.iter().map(|g| g.group), effort.most, effort.most_open)),
+        state: Mutex::new(State::new(goals.iter().map(|g| g.group), effort)),
         tree: Mutex::new(tree),
         history: Mutex::new(goals.iter().map(|_| History::new(compact.unstable().len())).collect()),
         changed: Condvar::new(),
@@ -200,7 +202,7 @@ impl Search<'_> {
     fn take(&self, stop: &impl Fn() -> bool) -> Option<Vec<Item>> {
         let mut state = self.lock();
         let parents = loop {
-            if stop() || (self.effort.all && (state.is_hopeless() || state.nodes() >= self.effort.most)) {
+            if stop() || (self.effort.all && (state.is_hopeless() || state.is_spent())) {
                 state.stop();
             }
             match state.status() {

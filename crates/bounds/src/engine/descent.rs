@@ -149,7 +149,8 @@ impl<'a> Descent<'a> {
             self.minimise_input();
             self.up(simd);
             self.judge(step, ascent);
-            if (0..self.used).all(|lane| self.best_bound.0[lane] > ascent.enough) {
+            // With something to spare for the rounding of slopes.
+            if (0..self.used).all(|lane| self.best_bound.0[lane] > 2.0 * ascent.enough) {
                 break;
             }
             self.step(step == 1);
