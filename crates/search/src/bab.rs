@@ -39,8 +39,8 @@ pub(crate) struct Effort {
 /// What the multipliers of proved subproblems may take up; a search that needs more is given up.
 const MOST_BYTES: usize = 4 << 30;
 
-/// Steps of a last try where every ReLU is fixed and the bound is still not positive.
-const LAST_STEPS: usize = 300;
+/// Last tries where every ReLU is fixed and the bound is still not positive, and their steps: each aims high again.
+const LAST_TRIES: [usize; 2] = [5, 200];
 
 /// How a search ended.
 #[derive(Debug)]
@@ -302,11 +302,17 @@ impl Search<'_> {
     fn last_try(
         &self,
         descent: &mut Descent<'_>,
-        item: Item,
+        mut item: Item,
         candidate: &(impl Fn(&Descent<'_>, &[usize]) -> bool + Sync),
     ) {
-        let steps = if self.effort.all { LAST_STEPS } else { 1 };
-        self.run(descent, std::slice::from_ref(&item), steps, self.effort.enough);
+        let [tries, steps] = if self.effort.all { LAST_TRIES } else { [1, 1] };
+        for _ in 0..tries {
+            self.run(descent, std::slice::from_ref(&item), steps, self.effort.enough);
+            if descent.bound(0) > self.effort.enough {
+                break;
+            }
+            (item.slopes, item.shifts) = (descent.slopes(0), descent.shifts(0));
+        }
         let (bound, goal) = (descent.bound(0), item.goal);
         if bound > self.effort.enough {
             let lambda = self.goals[goal].lambda.clone();
