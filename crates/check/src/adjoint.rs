@@ -10,7 +10,8 @@ use std::ops::Range;
 pub(crate) struct Adjoint<R, const B: usize> {
     /// One per element and form; empty until first needed.
     pub(crate) values: Vec<[R; B]>,
-    /// No value inside the window is farther than this from what it stands for. Outside, zeros are exact.
+    /// No value inside the window is farther than this from what it stands for, but for those of dead Relus, which nothing is made of.
+    /// Outside, zeros are exact.
     pub(crate) error: [f64; B],
     pub(crate) window: Window,
 }
@@ -74,10 +75,12 @@ impl<R: Real, const B: usize> Adjoint<R, B> {
     pub(crate) fn size(&self, image: Image) -> [f64; B] {
         let mut size = [0.0f64; B];
         if R::UNIT > 0.0 {
-            for v in self.spans(image).flat_map(|span| &self.values[span]) {
-                for b in 0..B {
-                    let s = v[b].size();
-                    size[b] = if s > size[b] { s } else { size[b] };
+            for span in self.spans(image) {
+                for v in &self.values[span] {
+                    for b in 0..B {
+                        let s = v[b].size();
+                        size[b] = if s > size[b] { s } else { size[b] };
+                    }
                 }
             }
         }

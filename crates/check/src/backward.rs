@@ -1,11 +1,13 @@
 //! The bound of a linear form: one walk from the node where it starts down to the input, collecting adjoints.
 
-use crate::Multipliers;
 use crate::adjoint::{Adjoint, Incoming};
+use crate::form::Combined;
+use crate::lane::{Lane, Special};
 use crate::layers::{Affine, Gather, Image, Kind, Layers, Map};
-use crate::real::{Real, Sums, inflate, mul_up, sum_up};
+use crate::real::{Real, Sums, mul_up, sum_up};
 use crate::region::Region;
-use crate::table::{Bounds, Table};
+use crate::relu::through_relu;
+use crate::table::Table;
 use crate::window::Window;
 
 /// What bounds are computed from.
@@ -24,6 +26,8 @@ pub(crate) struct Backward<R, const B: usize> {
     pub(crate) constant: Sums<R, B>,
     /// The highest node that was seeded.
     top: usize,
+    /// Of the node that is being added to, the elements whose adjoints count; empty if all do.
+    wanted: Vec<bool>,
 }
 
 /// [`Backward::walk`] compiled once more for each kind of processor: the same operations in the same order, so the same results,
@@ -31,7 +35,7 @@ pub(crate) struct Backward<R, const B: usize> {
 struct Walk<'a, R, const B: usize> {
     backward: &'a mut Backward<R, B>,
     scene: &'a Scene<'a, R>,
-    multipliers: &'a [Multipliers],
+    lanes: [Lane<'a>; B],
 }
 
 impl<R: Real, const B: usize> pulp::WithSimd for Walk<'_, R, B> {
@@ -39,13 +43,13 @@ impl<R: Real, const B: usize> pulp::WithSimd for Walk<'_, R, B> {
 
     #[inline(always)]
     fn with_simd<S: pulp::Simd>(self, _: S) {
-        self.backward.walk(self.scene, self.multipliers);
+        self.backward.walk(self.scene, self.lanes);
     }
 }
 
 impl<R: Real, const B: usize> Backward<R, B> {
     pub(crate) fn new(nodes: usize) -> Self {
-        Self { adjoints: vec![Adjoint::new(); nodes], constant: Sums::zero(), top: 0 }
+        Self { adjoints: vec![Adjoint::new(); nodes], constant: Sums::zero(), top: 0, wanted: Vec::new() }
     }
 
     /// Adds `value`, known up to `error`, times an element of a node to form `b`.
@@ -54,33 +58,47 @@ impl<R: Real, const B: usize> Backward<R, B> {
         self.top = self.top.max(node);
     }
 
-    /// Walks down to the input: afterwards the forms are [`Backward::constant`] plus the input's adjoint times the input,
-    /// and no point of the table's domain gives them a larger value than the forms that were seeded.
-    pub(crate) fn descend(&mut self, scene: &Scene<R>, multipliers: &[Multipliers]) {
-        pulp::Arch::new().dispatch(Walk { backward: self, scene, multipliers });
+    /// Adds a form of the constraints to form `b`.
+    pub(crate) fn begin(&mut self, layers: &Layers<R>, b: usize, combined: &Combined) {
+        for (node, terms) in [(layers.output, &combined.outputs), (0, &combined.inputs)] {
+            for &(index, value, error) in terms {
+                self.seed(layers, node, index, b, value, error);
+            }
+        }
+        self.constant.add(|lane| if lane == b { R::from_f64(combined.constant) } else { R::zero() });
+    }
+
+    /// Walks down to the input: afterwards the forms are [`Backward::constant`] plus the input's adjoint times the input, and no point
+    /// that obeys the table and a form's own cases gives them a larger value than the form that was seeded.
+    pub(crate) fn descend(&mut self, scene: &Scene<R>, lanes: [Lane<'_>; B]) {
+        pulp::Arch::new().dispatch(Walk { backward: self, scene, lanes });
     }
 
     #[inline(always)]
-    fn walk(&mut self, scene: &Scene<R>, multipliers: &[Multipliers]) {
-        let top = multipliers.last().map_or(self.top, |m| m.relu.0.max(self.top));
-        let mut multipliers = multipliers.iter().rev().peekable();
-        for node in (1..=top).rev() {
+    fn walk(&mut self, scene: &Scene<R>, lanes: [Lane<'_>; B]) {
+        let highest = lanes.iter().filter_map(|lane| lane.multipliers.last()).map(|m| m.relu.0).max();
+        for node in (1..=self.top.max(highest.unwrap_or(0))).rev() {
             let layer = &scene.layers.nodes[node];
-            let given = multipliers.next_if(|m| m.relu.0 == node);
+            let input = layer.inputs.first().copied().unwrap_or(0);
+            let mut special = Special::default();
+            if layer.is_relu() {
+                special = Special::new(&lanes, node, input);
+            }
             let (below, own) = self.adjoints.split_at_mut(node);
             let own = &mut own[0];
-            if own.window.is_empty() && given.is_none() {
+            if own.window.is_empty() && !special.is_given() {
                 continue;
             }
             if !scene.slack[node].is_empty() {
                 lose_slack(own, layer.image, &scene.slack[node], &mut self.constant);
             }
-            let input = layer.inputs.first().copied().unwrap_or(0);
             let (target, target_image) = (&mut below[input], scene.layers.nodes[input].image);
             match &layer.kind {
                 Kind::Input => {}
                 Kind::Affine(affine) => {
-                    through_affine(affine, own, layer.image, target, target_image, &mut self.constant)
+                    want(scene, &lanes, input, &mut self.wanted);
+                    let constant = &mut self.constant;
+                    through_affine(affine, own, layer.image, target, target_image, &self.wanted, constant);
                 }
                 Kind::Gather(gather) => through_gather(gather, own, layer.image, target, target_image),
                 Kind::Add => {
@@ -90,7 +108,7 @@ impl<R: Real, const B: usize> Backward<R, B> {
                 }
                 Kind::Relu => {
                     let bounds = scene.table.rows[input].as_ref().expect("what a Relu reads is tabled");
-                    through_relu(bounds, given, own, layer.image, target, &mut self.constant);
+                    through_relu(bounds, special, own, layer.image, target, &mut self.constant);
                 }
             }
             own.clear(layer.image);
@@ -103,12 +121,18 @@ impl<R: Real, const B: usize> Backward<R, B> {
     }
 
     /// The lower bounds of the forms over the region; NaN where something overflowed. Ready for other forms afterwards.
-    pub(crate) fn minimum(&mut self, scene: &Scene<R>) -> [f64; B] {
+    pub(crate) fn minimum(&mut self, scene: &Scene<R>, lanes: &[Lane<'_>; B]) -> [f64; B] {
         let image = scene.layers.nodes[0].image;
-        scene.region.minimum(&self.adjoints[0], image, scene.table.input(), &mut self.constant);
+        scene.region.minimum(&self.adjoints[0], image, scene.table.input(), lanes, &mut self.constant);
         let bounds = std::array::from_fn(|b| self.constant.lower(b));
         self.reset(scene.layers);
         bounds
+    }
+
+    /// [`Backward::descend`], then [`Backward::minimum`].
+    pub(crate) fn bound(&mut self, scene: &Scene<R>, lanes: [Lane<'_>; B]) -> [f64; B] {
+        self.descend(scene, lanes);
+        self.minimum(scene, &lanes)
     }
 
     /// Forgets the forms.
@@ -134,7 +158,28 @@ fn lose_slack<R: Real, const B: usize>(own: &Adjoint<R, B>, image: Image, d: &[f
     constant.lose(&own.error.map(|e| mul_up(e, total)));
 }
 
-/// `constant += a . b`, `A[in] += W^T a`.
+/// Which elements of a node a Relu makes something of: not those that are dead, unless a multiplier is given for them. A Relu whose values
+/// are only put in another shape is the same.
+#[inline(always)]
+fn want<R: Real, const B: usize>(scene: &Scene<R>, lanes: &[Lane<'_>; B], node: usize, wanted: &mut Vec<bool>) {
+    wanted.clear();
+    let mut relu = node;
+    while let Kind::Gather(Gather { index: None, .. }) = &scene.layers.nodes[relu].kind {
+        relu = scene.layers.nodes[relu].inputs[0];
+    }
+    let layer = &scene.layers.nodes[relu];
+    if B == 1 || !layer.is_relu() {
+        return;
+    }
+    let Some(bounds) = &scene.table.rows[layer.inputs[0]] else { return };
+    wanted.extend(bounds.upper.iter().map(|u| *u > 0.0));
+    for given in lanes.iter().filter_map(|lane| lane.given(relu)) {
+        given.slopes.iter().for_each(|&(k, _)| wanted[k as usize] = true);
+        given.raw.iter().for_each(|&(k, _)| wanted[k as usize] = true);
+    }
+}
+
+/// `constant += a . b`, `A[in] += W^T a`, the latter where it is wanted.
 #[inline(always)]
 fn through_affine<R: Real, const B: usize>(
     affine: &Affine<R>,
@@ -142,6 +187,7 @@ fn through_affine<R: Real, const B: usize>(
     image: Image,
     target: &mut Adjoint<R, B>,
     target_image: Image,
+    wanted: &[bool],
     constant: &mut Sums<R, B>,
 ) {
     let window = match &affine.map {
@@ -154,7 +200,7 @@ fn through_affine<R: Real, const B: usize>(
     if B == 1 {
         scatter(affine, own, image, target, constant);
     } else {
-        gather(affine, own, target, constant);
+        gather(affine, own, target, wanted, constant);
     }
     constant.lose(&own.error.map(|e| mul_up(e, affine.bias_sum)));
 }
@@ -168,26 +214,28 @@ fn scatter<R: Real, const B: usize>(
     target: &mut Adjoint<R, B>,
     constant: &mut Sums<R, B>,
 ) {
-    for k in own.spans(image).flatten() {
-        let a = &own.values[k];
-        if a.iter().all(Real::is_zero) {
-            continue;
-        }
-        let bias = affine.bias(k);
-        constant.add(|b| a[b].times(bias));
-        affine.runs(k, |weights, start, step| {
-            let add = |target: &mut [R; B], w: &R| {
-                for b in 0..B {
-                    target[b].add_product(w, &a[b]);
-                }
-            };
-            let target = &mut target.values[start..];
-            if step == 1 {
-                target.iter_mut().zip(weights).for_each(|(t, w)| add(t, w));
-            } else {
-                target.iter_mut().step_by(step).zip(weights).for_each(|(t, w)| add(t, w));
+    for span in own.spans(image) {
+        for k in span {
+            let a = &own.values[k];
+            if a.iter().all(Real::is_zero) {
+                continue;
             }
-        });
+            let bias = affine.bias(k);
+            constant.add(|b| a[b].times(bias));
+            affine.runs(k, |weights, start, step| {
+                let add = |target: &mut [R; B], w: &R| {
+                    for b in 0..B {
+                        target[b].add_product(w, &a[b]);
+                    }
+                };
+                let target = &mut target.values[start..];
+                if step == 1 {
+                    target.iter_mut().zip(weights).for_each(|(t, w)| add(t, w));
+                } else {
+                    target.iter_mut().step_by(step).zip(weights).for_each(|(t, w)| add(t, w));
+                }
+            });
+        }
     }
 }
 
@@ -197,9 +245,11 @@ fn gather<R: Real, const B: usize>(
     affine: &Affine<R>,
     own: &Adjoint<R, B>,
     target: &mut Adjoint<R, B>,
+    wanted: &[bool],
     constant: &mut Sums<R, B>,
 ) {
     let mut some: Vec<(usize, [R; B])> = Vec::new();
+    let mut reads: Vec<(usize, &[R])> = Vec::new();
     for site in affine.sites(&own.window) {
         some.clear();
         for o in 0..site.count {
@@ -214,16 +264,41 @@ fn gather<R: Real, const B: usize>(
         if some.is_empty() {
             continue;
         }
+        reads.clear();
         affine.columns(&site, |input, weights| {
-            let mut sum = target.values[input].clone();
-            for (o, a) in &some {
-                let w = &weights[*o];
-                for b in 0..B {
-                    sum[b].add_product(w, &a[b]);
-                }
+            if wanted.is_empty() || wanted[input] {
+                reads.push((input, weights));
             }
-            target.values[input] = sum;
         });
+        // Four at a time: four sums that do not wait for each other.
+        let mut fours = reads.chunks_exact(4);
+        for four in &mut fours {
+            add_columns::<R, B, 4>(std::array::from_fn(|i| four[i]), &some, &mut target.values);
+        }
+        for &one in fours.remainder() {
+            add_columns::<R, B, 1>([one], &some, &mut target.values);
+        }
+    }
+}
+
+/// Adds the products of some outputs' adjoints and their weights to the adjoints of different inputs.
+#[inline(always)]
+fn add_columns<R: Real, const B: usize, const N: usize>(
+    reads: [(usize, &[R]); N],
+    some: &[(usize, [R; B])],
+    target: &mut [[R; B]],
+) {
+    let mut sums: [[R; B]; N] = std::array::from_fn(|i| target[reads[i].0].clone());
+    for (o, a) in some {
+        for i in 0..N {
+            let w = &reads[i].1[*o];
+            for b in 0..B {
+                sums[i][b].add_product(w, &a[b]);
+            }
+        }
+    }
+    for ((input, _), sum) in reads.iter().zip(sums) {
+        target[*input] = sum;
     }
 }
 
@@ -264,84 +339,4 @@ fn through_gather<R: Real, const B: usize>(
             target.values[source][b] = target.values[source][b].plus(&own.values[k][b]);
         }
     }
-}
-
-/// `constant -= sum t_k`, `A[in] += mu`, with `mu` by the default rule but where others are given.
-#[inline(always)]
-fn through_relu<R: Real, const B: usize>(
-    bounds: &Bounds,
-    given: Option<&Multipliers>,
-    own: &mut Adjoint<R, B>,
-    image: Image,
-    target: &mut Adjoint<R, B>,
-    constant: &mut Sums<R, B>,
-) {
-    // Multipliers may be given for elements that no adjoint has reached.
-    let nothing = Incoming { roundings: 0, size: [0.0; B], carried: [0.0; B] };
-    if given.is_some() {
-        own.open(image, &Window::full(image), &nothing);
-    }
-    // Slopes lie between 0 and 1, so |mu| <= |a| but where it is given outright.
-    let raw = given.iter().flat_map(|g| &g.raw).fold(0.0f64, |m, (_, v)| m.max(v.abs()));
-    let size = own.size(image).map(|a| a.max(raw));
-    target.open(image, &own.window, &Incoming { size, ..nothing });
-    let (mut slopes, mut raws) = (given.map_or(&[][..], |g| &g.slopes), given.map_or(&[][..], |g| &g.raw));
-    let (mut positive, mut count) = (0.0, 0);
-    for span in own.spans(image) {
-        for k in span {
-            let (l, u) = (bounds.lower[k], bounds.upper[k]);
-            let slope = take(&mut slopes, k);
-            let raw = take(&mut raws, k);
-            positive += u.max(0.0);
-            count += 1;
-            let a = &own.values[k];
-            if raw.is_none() && ((u <= 0.0 && slope.is_none()) || a.iter().all(Real::is_zero)) {
-                continue;
-            }
-            // The slopes of the lower and the upper line. A slope that is given holds for decided elements too: whether one
-            // is decided may hang on rounding.
-            // What is both (it can only be zero) counts as dead, as it does where no slope is given.
-            let falling = match () {
-                () if u <= 0.0 => 0.0,
-                () if l >= 0.0 => 1.0,
-                () => u / (u - l),
-            };
-            let by_rule = f64::from(u8::from(l >= 0.0 || u > -l));
-            let rising = slope.map_or(by_rule, |s| f64::from(s) / 255.0);
-            let mu: [f64; B] = std::array::from_fn(|b| {
-                let a = a[b].nearest();
-                raw.unwrap_or(a * if a >= 0.0 { rising } else { falling })
-            });
-            constant.add(|b| R::zero().minus(&loss(mu[b], &a[b], l, u)));
-            for b in 0..B {
-                let t = &mut target.values[k][b];
-                *t = t.plus(&R::from_f64(mu[b]));
-            }
-        }
-    }
-    let positive = inflate(positive, count);
-    constant.lose(&own.error.map(|e| mul_up(e, positive)));
-}
-
-/// The entry of an ascending list that belongs to position `k`, if it is the next; positions are asked for in order.
-#[inline(always)]
-fn take<T: Copy>(list: &mut &[(u32, T)], k: usize) -> Option<T> {
-    match *list {
-        [(index, value), rest @ ..] if *index as usize == k => {
-            *list = rest;
-            Some(*value)
-        }
-        _ => None,
-    }
-}
-
-/// The most that `mu v - a relu(v)` is for `l <= v <= u`: at an end, or at the kink.
-#[inline(always)]
-fn loss<R: Real>(mu: f64, a: &R, l: f64, u: f64) -> R {
-    let at = |v: f64| {
-        let factor = if v > 0.0 { R::from_f64(mu).minus(a) } else { R::from_f64(mu) };
-        factor.times(&R::from_f64(v))
-    };
-    let most = at(l).larger(&at(u));
-    if l < 0.0 && u > 0.0 { most.larger(&R::zero()) } else { most }
 }

@@ -1,12 +1,15 @@
 //! Walks the tree of a certificate and checks every step.
 
+use crate::form::{Combined, check_multipliers, combine};
+use crate::lane::Lane;
 use crate::layers::Layers;
 use crate::propagate::Prover;
+use crate::queue::Queue;
 use crate::real::{Real, sane};
 use crate::region::box_minimum;
-use crate::{Certificate, End, LinearForm, Multipliers, Refusal, Side, Step, WrongStep};
-use std::collections::{BTreeMap, VecDeque};
-use unmoved_ir::{Exact, NodeId, Rational};
+use crate::{Certificate, End, LinearForm, Refusal, Side, Step, WrongStep};
+use std::sync::Arc;
+use unmoved_ir::{Exact, NodeId};
 use unmoved_property::{Constraint, Query};
 
 /// The arithmetic in which a certificate is checked. Both are rigorous.
@@ -34,16 +37,20 @@ pub struct Accepted {
 pub(crate) const MAX_DEPTH: usize = 1 << 16;
 /// How many changes of bounds may have to be taken back.
 pub(crate) const MAX_CHANGES: usize = 1 << 25;
-/// Rows of a layer bounded side by side: as many as make a weight worth loading.
+/// Forms bounded side by side: as many as make a weight worth loading.
 pub(crate) const BATCH: usize = 8;
 
 /// Checks that a certificate proves a query: that no input of its region leads into its unsafe set.
 ///
-/// Errors name the first step that is wrong, and why. Nothing in the certificate is trusted.
+/// Errors name the first step that is wrong, and why. Nothing in the certificate is trusted. Leaves are bounded on as many threads as
+/// the processor runs; nothing in the answer depends on how many that are.
 pub fn check(query: &Query, certificate: &Certificate, arithmetic: Arithmetic) -> Result<Accepted, Refusal> {
     about(query, certificate)?;
     match arithmetic {
-        Arithmetic::Float => Checker::<f64, BATCH>::new(query)?.run(0, &certificate.steps),
+        Arithmetic::Float => {
+            let threads = std::thread::available_parallelism().map_or(1, usize::from);
+            Checker::<f64, BATCH>::new(query)?.with_threads(threads).run(0, &certificate.steps)
+        }
         Arithmetic::Exact => Checker::<Exact, 1>::new(query)?.run(0, &certificate.steps),
     }
 }
@@ -73,24 +80,24 @@ pub(crate) struct Checker<'q, R, const B: usize> {
     /// Changes of bounds that cannot be taken back any more, but count as if they could: what is accepted piece by piece
     /// must not exceed what a check of the whole allows.
     pub(crate) kept: usize,
-    /// Bounds of the next leaves, computed side by side.
-    ahead: VecDeque<f64>,
+    /// The constraints that the last leaf combined: its disjunct, its weights, and what came of them.
+    last: Option<(Option<usize>, Vec<f64>, Arc<Combined>)>,
     accepted: Accepted,
 }
 
 /// A bound that is being proved.
 #[derive(Clone, Copy)]
 pub(crate) struct Goal {
-    node: usize,
-    index: usize,
-    side: Side,
+    pub(crate) node: usize,
+    pub(crate) index: usize,
+    pub(crate) side: Side,
     /// The least that the leaves have given so far.
     least: f64,
 }
 
 /// A subtree that waits for the one before it, and how many changes of bounds stay in force for it.
 pub(crate) struct Open {
-    changes: usize,
+    pub(crate) changes: usize,
     next: Next,
 }
 
@@ -108,8 +115,13 @@ impl<'q, R: Real, const B: usize> Checker<'q, R, B> {
         let layers = Layers::new(query.network())?;
         let prover = Prover::new(layers, query.region()).map_err(|node| Refusal::Overflow { node })?;
         let accepted = Accepted { steps: 0, leaves: 0, margin: f64::INFINITY };
-        let (open, ahead) = (Vec::new(), VecDeque::new());
-        Ok(Self { query, prover, disjunct: None, goal: None, open, kept: 0, ahead, accepted })
+        Ok(Self { query, prover, disjunct: None, goal: None, open: Vec::new(), kept: 0, last: None, accepted })
+    }
+
+    /// Lets so many threads work.
+    pub(crate) fn with_threads(mut self, threads: usize) -> Self {
+        self.prover = self.prover.with_threads(threads);
+        self
     }
 
     /// Forgets all steps.
@@ -117,7 +129,6 @@ impl<'q, R: Real, const B: usize> Checker<'q, R, B> {
         self.prover.table.restore(0);
         (self.disjunct, self.goal) = (None, None);
         self.open.clear();
-        self.ahead.clear();
         self.accepted = Accepted { steps: 0, leaves: 0, margin: f64::INFINITY };
     }
 
@@ -129,82 +140,60 @@ impl<'q, R: Real, const B: usize> Checker<'q, R, B> {
 
     /// Checks a proof, or what follows its first `before` steps.
     pub(crate) fn run(&mut self, before: usize, steps: &[Step]) -> Result<Accepted, Refusal> {
+        let Some(taken) = self.walk(before, steps)? else { return Err(Refusal::MissingStep(before + steps.len())) };
+        if taken < steps.len() {
+            return Err(Refusal::ExtraStep(before + taken));
+        }
+        self.accepted.steps = before + taken;
+        Ok(self.accepted)
+    }
+
+    /// Checks steps until no subtree is left to enter, and says how many these were; `None` if there were too few. All leaves are
+    /// bounded then.
+    pub(crate) fn walk(&mut self, before: usize, steps: &[Step]) -> Result<Option<usize>, Refusal> {
+        let mut queue = Queue::default();
+        let mut end = Ok(None);
         for (k, step) in steps.iter().enumerate() {
-            self.look_ahead(&steps[k..]);
-            let number = before + k;
-            if !self.advance(number, step)? {
-                self.accepted.steps = number + 1;
-                return if k + 1 == steps.len() { Ok(self.accepted) } else { Err(Refusal::ExtraStep(number + 1)) };
+            match self.advance(before + k, step, &mut queue) {
+                Ok(true) => continue,
+                Ok(false) => end = Ok(Some(k + 1)),
+                Err(refusal) => end = Err(refusal),
             }
+            break;
         }
-        Err(Refusal::MissingStep(before + steps.len()))
+        // A leaf that still waits comes before the step that stopped the walk.
+        self.flush(&mut queue)?;
+        end
     }
 
-    /// Checks one step and enters the next subtree. False if there is none: the proof is complete.
-    pub(crate) fn advance(&mut self, number: usize, step: &Step) -> Result<bool, Refusal> {
-        let finished = self.step(step).map_err(|wrong| Refusal::Step { step: number, wrong })?;
-        if self.open.len() > MAX_DEPTH || self.kept + self.prover.table.changes() > MAX_CHANGES {
-            let limit = if self.open.len() > MAX_DEPTH { MAX_DEPTH } else { MAX_CHANGES };
-            return Err(Refusal::Step { step: number, wrong: WrongStep::TooDeep(limit) });
+    /// Checks one step, but for the bound of a leaf, and enters the next subtree. False if there is none: the proof is complete.
+    fn advance<'s>(&mut self, number: usize, step: &'s Step, queue: &mut Queue<'s>) -> Result<bool, Refusal> {
+        let wrong = |wrong| Refusal::Step { step: number, wrong };
+        if self.open.is_empty() {
+            // No leaf waits, and what was changed is for good.
+            queue.base = self.prover.table.changes();
         }
-        Ok(!finished || self.resume())
-    }
-
-    /// Disjuncts that are closed by a leaf each, with default multipliers, share the table: their bounds are computed side by side.
-    fn look_ahead(&mut self, steps: &[Step]) {
-        let Some(&Open { changes, next: Next::Disjunct(following) }) = self.open.last() else { return };
-        if !self.ahead.is_empty() || self.goal.is_some() || changes != self.prover.table.changes() {
-            return;
-        }
-        let disjuncts = following - 1..self.query.unsafe_set().len();
-        let plain = steps.iter().map_while(|step| match step {
-            Step::Linear(form) if form.multipliers.is_empty() => Some(form.lambda.as_slice()),
-            _ => None,
-        });
-        let forms: Vec<(usize, &[f64])> = disjuncts.zip(plain).take(B).collect();
-        if forms.len() > 1 {
-            // A leaf with a wrong lambda is left to its own step, which says what is wrong.
-            self.ahead = self.minima(&forms).map_while(Result::ok).collect();
-        }
-    }
-
-    /// Lower bounds, by the default rule, of weighted constraints of up to `B` disjuncts over the table as it stands.
-    pub(crate) fn minima(
-        &mut self,
-        forms: &[(usize, &[f64])],
-    ) -> impl Iterator<Item = Result<f64, WrongStep>> + use<R, B> {
-        let output = self.prover.layers.output;
-        let outer = self.disjunct;
-        let mut wrong: [Option<WrongStep>; B] = std::array::from_fn(|_| None);
-        for (b, &(disjunct, lambda)) in forms.iter().enumerate() {
-            self.disjunct = Some(disjunct);
-            let combined = match self.combine(lambda) {
-                Ok(combined) => combined,
-                Err(error) => {
-                    wrong[b] = Some(error);
-                    continue;
-                }
-            };
-            let (scene, walk) = self.prover.batch();
-            for (node, terms) in [(output, &combined.outputs), (0, &combined.inputs)] {
-                for &(index, value, error) in terms {
-                    walk.seed(scene.layers, node, index, b, value, error);
-                }
-            }
-            walk.constant.add(|lane| if lane == b { R::from_f64(combined.constant) } else { R::zero() });
-        }
-        self.disjunct = outer;
-        let (scene, walk) = self.prover.batch();
-        walk.descend(&scene, &[]);
-        let bounds = walk.minimum(&scene);
-        wrong.into_iter().zip(bounds).take(forms.len()).map(|(wrong, bound)| wrong.map_or(Ok(bound), Err))
-    }
-
-    /// Checks one step and enters its first subtree. True if it has none.
-    pub(crate) fn step(&mut self, step: &Step) -> Result<bool, WrongStep> {
         match step {
             Step::Linear(form) => {
-                self.linear(form)?;
+                let job = self.leaf(number, form).map_err(wrong)?;
+                self.wait_for(job, queue)?;
+            }
+            // What its proof's leaves give is asked for at its end, what other leaves give is nothing to it.
+            Step::Lemma { .. } => self.flush(queue)?,
+            _ => {}
+        }
+        let finished = self.enter(step).map_err(wrong)?;
+        if self.open.len() > MAX_DEPTH || self.kept + self.prover.table.changes() > MAX_CHANGES {
+            let limit = if self.open.len() > MAX_DEPTH { MAX_DEPTH } else { MAX_CHANGES };
+            return Err(wrong(WrongStep::TooDeep(limit)));
+        }
+        if finished { self.resume(queue) } else { Ok(true) }
+    }
+
+    /// Checks one step, but for the bound of a leaf, and enters its first subtree. True if it has none.
+    pub(crate) fn enter(&mut self, step: &Step) -> Result<bool, WrongStep> {
+        match step {
+            Step::Linear(_) => {
                 self.accepted.leaves += 1;
                 return Ok(true);
             }
@@ -254,19 +243,25 @@ impl<'q, R: Real, const B: usize> Checker<'q, R, B> {
     }
 
     /// Enters the next subtree that waits. False if there is none: the proof is complete.
-    pub(crate) fn resume(&mut self) -> bool {
+    pub(crate) fn resume(&mut self, queue: &mut Queue<'_>) -> Result<bool, Refusal> {
         while let Some(Open { changes, next }) = self.open.pop() {
+            if changes < queue.base || matches!(next, Next::Use(_)) {
+                self.flush(queue)?;
+            }
+            self.prover.table.restore(changes);
+            if changes < queue.base {
+                queue.base = self.base();
+            }
             let table = &mut self.prover.table;
-            table.restore(changes);
             match next {
                 Next::Above { node, index, at } => {
                     table.tighten(node, index, at, f64::INFINITY);
-                    return true;
+                    return Ok(true);
                 }
                 Next::Disjunct(i) if i < self.query.unsafe_set().len() => {
                     self.disjunct = Some(i);
                     self.wait(Next::Disjunct(i + 1));
-                    return true;
+                    return Ok(true);
                 }
                 Next::Disjunct(_) => self.disjunct = None,
                 Next::Use(outer) => {
@@ -277,11 +272,11 @@ impl<'q, R: Real, const B: usize> Checker<'q, R, B> {
                         Side::Lower => table.tighten(goal.node, goal.index, bound, f64::INFINITY),
                         Side::Upper => table.tighten(goal.node, goal.index, f64::NEG_INFINITY, -bound),
                     }
-                    return true;
+                    return Ok(true);
                 }
             }
         }
-        false
+        Ok(false)
     }
 
     fn wait(&mut self, next: Next) {
@@ -305,17 +300,8 @@ impl<'q, R: Real, const B: usize> Checker<'q, R, B> {
         Ok((node.0, index as usize))
     }
 
-    /// A leaf: the form is positive, or bounds the goal.
-    fn linear(&mut self, form: &LinearForm) -> Result<(), WrongStep> {
-        let bound = match self.ahead.pop_front() {
-            Some(bound) => bound,
-            None => {
-                self.descend(form, self.goal)?;
-                let (scene, walk) = self.prover.single();
-                let [bound] = walk.minimum(&scene);
-                bound
-            }
-        };
+    /// What a leaf's bound shows: that the form is positive, or a share of the goal.
+    pub(crate) fn judge(&mut self, bound: f64) -> Result<(), WrongStep> {
         if !bound.is_finite() {
             return Err(WrongStep::Overflow);
         }
@@ -330,7 +316,7 @@ impl<'q, R: Real, const B: usize> Checker<'q, R, B> {
     /// Wherever the disjunct holds, the form is at most zero; so it is there that the linear form below it, constant plus
     /// `rho . x`, is at most zero. All ends are justified before any is moved.
     fn clip(&mut self, form: &LinearForm, ends: &[End]) -> Result<(), WrongStep> {
-        self.descend(form, None)?;
+        self.descend(form)?;
         let wrong = ends.iter().find_map(|end| self.unjustified(end).err());
         let (scene, walk) = self.prover.single();
         walk.reset(scene.layers);
@@ -369,24 +355,13 @@ impl<'q, R: Real, const B: usize> Checker<'q, R, B> {
         if sum.lower(0) >= 0.0 { Ok(()) } else { Err(refused) }
     }
 
-    /// Checks a form and walks it, with the goal if there is one, down to the input.
-    pub(crate) fn descend(&mut self, form: &LinearForm, goal: Option<Goal>) -> Result<(), WrongStep> {
-        self.check_multipliers(&form.multipliers)?;
+    /// Checks a form and walks it down to the input.
+    pub(crate) fn descend(&mut self, form: &LinearForm) -> Result<(), WrongStep> {
+        check_multipliers(&self.prover.layers, &form.multipliers)?;
         let combined = self.combine(&form.lambda)?;
-        let output = self.prover.layers.output;
         let (scene, walk) = self.prover.single();
-        let nodes = [(output, &combined.outputs), (0, &combined.inputs)];
-        for (node, terms) in nodes {
-            for &(index, value, error) in terms {
-                walk.seed(scene.layers, node, index, 0, value, error);
-            }
-        }
-        if let Some(goal) = goal {
-            let sign = if goal.side == Side::Lower { 1.0 } else { -1.0 };
-            walk.seed(scene.layers, goal.node, goal.index, 0, sign, 0.0);
-        }
-        walk.constant.add(|_| R::from_f64(combined.constant));
-        walk.descend(&scene, &form.multipliers);
+        walk.begin(scene.layers, 0, &combined);
+        walk.descend(&scene, [Lane { multipliers: &form.multipliers, cases: &[] }]);
         Ok(())
     }
 
@@ -397,77 +372,16 @@ impl<'q, R: Real, const B: usize> Checker<'q, R, B> {
         self.disjunct.or(only).map(|i| unsafe_set[i].0.as_slice())
     }
 
-    /// The current disjunct's constraints, weighted and added.
-    fn combine(&self, lambda: &[f64]) -> Result<Combined, WrongStep> {
-        if lambda.is_empty() {
-            return Ok(Combined::default());
+    /// The current disjunct's constraints, weighted and added. Many leaves in a row weight the same ones the same way.
+    pub(crate) fn combine(&mut self, lambda: &[f64]) -> Result<Arc<Combined>, WrongStep> {
+        if let Some((disjunct, weights, combined)) = &self.last
+            && *disjunct == self.disjunct
+            && weights == lambda
+        {
+            return Ok(combined.clone());
         }
-        let constraints = self.constraints().ok_or(WrongStep::NoDisjunct)?;
-        if lambda.len() != constraints.len() {
-            return Err(WrongStep::LambdaCount { expected: constraints.len(), found: lambda.len() });
-        }
-        let mut constant = Rational::ZERO;
-        let (mut outputs, mut inputs) = (BTreeMap::new(), BTreeMap::new());
-        for (constraint, (g, &value)) in constraints.iter().zip(lambda).enumerate() {
-            let wrong = WrongStep::Lambda { constraint, value };
-            let weight = Rational::from_f64(value).filter(|w| *w >= Rational::ZERO).ok_or(wrong)?;
-            constant = &constant + &(&weight * &g.constant);
-            for (sum, terms) in [(&mut outputs, &g.outputs), (&mut inputs, &g.inputs)] {
-                for (k, c) in terms {
-                    let sum: &mut Rational = sum.entry(*k).or_insert(Rational::ZERO);
-                    *sum = &*sum + &(&weight * c);
-                }
-            }
-        }
-        let rounded = |sums: BTreeMap<usize, Rational>| -> Result<Vec<Term>, WrongStep> {
-            let term = |(k, c): (usize, Rational)| {
-                let value = c.to_f64();
-                sane(value).then(|| (k, value, c.distance_up(value))).ok_or(WrongStep::Coefficients)
-            };
-            sums.into_iter().map(term).collect()
-        };
-        let constant = constant.round_down();
-        if !sane(constant) {
-            return Err(WrongStep::Coefficients);
-        }
-        Ok(Combined { outputs: rounded(outputs)?, inputs: rounded(inputs)?, constant })
+        let combined = Arc::new(combine(self.constraints(), lambda)?);
+        self.last = Some((self.disjunct, lambda.to_vec(), combined.clone()));
+        Ok(combined)
     }
-
-    fn check_multipliers(&self, multipliers: &[Multipliers]) -> Result<(), WrongStep> {
-        let mut above = 0;
-        for Multipliers { relu: node, slopes, raw } in multipliers {
-            let layer = self.prover.layers.nodes.get(node.0).filter(|l| l.is_relu() && node.0 >= above);
-            let len = layer.ok_or(WrongStep::NotRelu { node: *node })?.image.len();
-            above = node.0 + 1;
-            ascending(*node, slopes.iter().map(|s| s.0), len)?;
-            ascending(*node, raw.iter().map(|r| r.0), len)?;
-            if let Some(&(index, value)) = raw.iter().find(|(_, v)| !v.is_finite()) {
-                return Err(WrongStep::Multiplier { node: *node, index, value });
-            }
-        }
-        Ok(())
-    }
-}
-
-/// An element with its coefficient and how far that may be from the exact one.
-type Term = (usize, f64, f64);
-
-/// Weighted constraints, in floats.
-#[derive(Default)]
-struct Combined {
-    outputs: Vec<Term>,
-    inputs: Vec<Term>,
-    /// Rounded down.
-    constant: f64,
-}
-
-fn ascending(node: NodeId, indices: impl Iterator<Item = u32>, len: usize) -> Result<(), WrongStep> {
-    let mut next = 0;
-    for index in indices {
-        if (index as usize) < next || index as usize >= len {
-            return Err(WrongStep::MultiplierIndex { node, index });
-        }
-        next = index as usize + 1;
-    }
-    Ok(())
 }

@@ -20,6 +20,12 @@ impl<'q> Examiner<'q> {
         Ok(Self { checker: Checker::new(query)?, accepted: Vec::new() })
     }
 
+    /// Lets so many threads work; at first it is one. What comes of it does not depend on how many they are.
+    #[must_use]
+    pub fn with_threads(self, threads: usize) -> Self {
+        Self { checker: self.checker.with_threads(threads), ..self }
+    }
+
     /// The bound table: one entry per node of the lowered network, `None` where it has none.
     pub fn bounds(&self) -> &[Option<Bounds>] {
         &self.checker.prover.table.rows
@@ -37,30 +43,23 @@ impl<'q> Examiner<'q> {
 
     /// Lower bounds, by the default rule, of weighted sums of the constraints of disjuncts; `-inf` where there is none.
     pub fn minima(&mut self, forms: &[(usize, Vec<f64>)]) -> Vec<f64> {
-        let mut bounds = Vec::with_capacity(forms.len());
-        for forms in forms.chunks(BATCH) {
-            let forms: Vec<(usize, &[f64])> = forms.iter().map(|(i, lambda)| (*i, lambda.as_slice())).collect();
-            bounds.extend(self.checker.minima(&forms).map(|bound| bound.unwrap_or(f64::NEG_INFINITY)));
-        }
-        bounds
+        let bounds = self.checker.minima(forms).into_iter();
+        bounds.map(|bound| bound.unwrap_or(f64::NEG_INFINITY)).collect()
     }
 
     /// Checks lemmas, each with its proof, and recomputations, and keeps what they give. An error keeps nothing.
     pub fn extend(&mut self, steps: Vec<Step>) -> Result<(), Refusal> {
-        for (number, step) in steps.iter().enumerate() {
-            let number = self.accepted.len() + number;
-            let refused = match self.checker.advance(number, step) {
-                Ok(true) => continue,
-                // What is not in a lemma's proof may not end the proof of the query here.
-                Ok(false) => Refusal::MissingStep(number),
-                Err(refusal) => refusal,
-            };
+        let before = self.accepted.len();
+        let refused = match self.checker.walk(before, &steps) {
+            // What is not in a lemma's proof may not end the proof of the query here.
+            Ok(Some(taken)) => Some(Refusal::MissingStep(before + taken - 1)),
+            Ok(None) if !self.checker.open.is_empty() => Some(Refusal::MissingStep(before + steps.len())),
+            Ok(None) => None,
+            Err(refusal) => Some(refusal),
+        };
+        if let Some(refusal) = refused {
             self.checker.reset();
-            return Err(refused);
-        }
-        if !self.checker.open.is_empty() {
-            self.checker.reset();
-            return Err(Refusal::MissingStep(self.accepted.len() + steps.len()));
+            return Err(refusal);
         }
         self.checker.keep();
         self.accepted.extend(steps);

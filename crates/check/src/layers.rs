@@ -196,7 +196,7 @@ impl<R: Real> Affine<R> {
 
     /// The inputs that a site reads, each with its weights, one per output of the site.
     #[inline(always)]
-    pub(crate) fn columns(&self, site: &Site, mut visit: impl FnMut(usize, &[R])) {
+    pub(crate) fn columns<'a>(&'a self, site: &Site, mut visit: impl FnMut(usize, &'a [R])) {
         let column = |k: usize| &self.columns[k * site.count..(k + 1) * site.count];
         match &self.map {
             Map::Dense { inputs } => (0..*inputs).for_each(|i| visit(i, column(i))),

@@ -1,7 +1,9 @@
 //! The bound table, computed from the box: intervals everywhere; where a proof asks for it, linear bounds of what those leave undecided.
 
 use crate::backward::{Backward, Scene};
+use crate::lane::Lane;
 use crate::layers::{Affine, Gather, Image, Kind, Layers};
+use crate::queue::share;
 use crate::real::{Real, add_up, gamma, mul_up, sane, sum_up, tiny};
 use crate::region::Region;
 use crate::table::{Bounds, Table};
@@ -15,10 +17,16 @@ pub(crate) struct Prover<R, const B: usize> {
     pub(crate) region: Region,
     pub(crate) table: Table,
     slack: Vec<Vec<f64>>,
-    /// Bounds one form at a time, for leaves.
-    single: Backward<R, 1>,
-    /// Bounds many rows of a layer at a time.
-    batch: Backward<R, B>,
+    /// One per thread, and at least one.
+    walkers: Vec<Walker<R, B>>,
+}
+
+/// Where one thread bounds forms.
+pub(crate) struct Walker<R, const B: usize> {
+    /// One form at a time: best where it is alone.
+    pub(crate) single: Backward<R, 1>,
+    /// `B` forms at a time.
+    pub(crate) batch: Backward<R, B>,
 }
 
 impl<R: Real, const B: usize> Prover<R, B> {
@@ -29,8 +37,7 @@ impl<R: Real, const B: usize> Prover<R, B> {
             region: Region::new(region),
             table: Table::new(&layers.tabled, |node| layers.nodes[node].image.len()),
             slack: vec![Vec::new(); count],
-            single: Backward::new(count),
-            batch: Backward::new(count),
+            walkers: vec![Walker::new(count)],
             layers,
         };
         let input = region.enclosing_box();
@@ -43,16 +50,26 @@ impl<R: Real, const B: usize> Prover<R, B> {
         Ok(prover)
     }
 
-    /// What bounds are computed from, and the walk for single forms.
-    pub(crate) fn single(&mut self) -> (Scene<'_, R>, &mut Backward<R, 1>) {
-        let Self { layers, region, table, slack, single, .. } = self;
-        (Scene { layers, region, table, slack }, single)
+    /// Lets so many threads work.
+    pub(crate) fn with_threads(mut self, threads: usize) -> Self {
+        self.walkers.resize_with(threads.max(1), || Walker::new(self.layers.nodes.len()));
+        self
     }
 
-    /// The same with the walk for many forms.
-    pub(crate) fn batch(&mut self) -> (Scene<'_, R>, &mut Backward<R, B>) {
-        let Self { layers, region, table, slack, batch, .. } = self;
-        (Scene { layers, region, table, slack }, batch)
+    pub(crate) fn threads(&self) -> usize {
+        self.walkers.len()
+    }
+
+    /// What bounds are computed from, and the walk for single forms.
+    pub(crate) fn single(&mut self) -> (Scene<'_, R>, &mut Backward<R, 1>) {
+        let (scene, walkers) = self.walkers();
+        (scene, &mut walkers[0].single)
+    }
+
+    /// The same with what all threads work with.
+    pub(crate) fn walkers(&mut self) -> (Scene<'_, R>, &mut [Walker<R, B>]) {
+        let Self { layers, region, table, slack, walkers } = self;
+        (Scene { layers, region, table, slack }, walkers)
     }
 
     /// Intersects the table with bounds computed afresh: intervals up to node `last`, and linear bounds for undecided
@@ -123,28 +140,33 @@ impl<R: Real, const B: usize> Prover<R, B> {
     /// not show a Relu to be dead, from below.
     fn tighten_undecided(&mut self, node: usize) {
         let Image([channels, height, width]) = self.layers.nodes[node].image;
-        let Self { layers, region, table, slack, batch, .. } = self;
         for sign in [-1.0, 1.0] {
-            let Some(row) = &table.rows[node] else { return };
+            let Some(row) = &self.table.rows[node] else { return };
             // Channels of one place read the same window, so they go into one batch.
             let places = (0..height * width).flat_map(|p| (0..channels).map(move |c| c * height * width + p));
             let elements: Vec<usize> = places.filter(|&k| row.undecided(k)).collect();
-            for elements in elements.chunks(B) {
-                for (b, &k) in elements.iter().enumerate() {
-                    batch.seed(layers, node, k, b, sign, 0.0);
+            let batches: Vec<&[usize]> = elements.chunks(B).collect();
+            let (scene, walkers) = self.walkers();
+            let bounds = share(walkers, batches.len(), |walker, batch| {
+                for (b, &k) in batches[batch].iter().enumerate() {
+                    walker.batch.seed(scene.layers, node, k, b, sign, 0.0);
                 }
-                let scene = Scene { layers, region, table, slack };
-                batch.descend(&scene, &[]);
-                let bounds = batch.minimum(&scene);
-                for (&k, &bound) in elements.iter().zip(&bounds) {
-                    if sign > 0.0 {
-                        table.tighten(node, k, bound, f64::INFINITY);
-                    } else {
-                        table.tighten(node, k, f64::NEG_INFINITY, -bound);
-                    }
+                walker.batch.bound(&scene, [Lane::default(); B])
+            });
+            for (&k, bound) in elements.iter().zip(bounds.into_iter().flatten()) {
+                if sign > 0.0 {
+                    self.table.tighten(node, k, bound, f64::INFINITY);
+                } else {
+                    self.table.tighten(node, k, f64::NEG_INFINITY, -bound);
                 }
             }
         }
+    }
+}
+
+impl<R: Real, const B: usize> Walker<R, B> {
+    fn new(nodes: usize) -> Self {
+        Self { single: Backward::new(nodes), batch: Backward::new(nodes) }
     }
 }
 

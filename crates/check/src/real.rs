@@ -6,7 +6,7 @@
 use unmoved_ir::{Exact, Number};
 
 /// A number the checker computes in.
-pub(crate) trait Real: Number {
+pub(crate) trait Real: Number + Send + Sync {
     /// Half an ulp of 1; zero if nothing rounds.
     const UNIT: f64;
     /// The difference.

@@ -1,6 +1,7 @@
 //! The last step of a bound: the minimum of a linear form over the region.
 
 use crate::adjoint::Adjoint;
+use crate::lane::Lane;
 use crate::layers::Image;
 use crate::real::{Real, Sums, inflate, mul_up, sum_up, tiny};
 use crate::table::Bounds;
@@ -36,36 +37,53 @@ impl Region {
         }
     }
 
-    /// Adds the minimum of the forms `rho . x` over the region within `bounds`: for any `q` and `p = rho - q` it is at
-    /// least `q . centre - eps |q|* + sum min(p_i l_i, p_i u_i)`; for a box `q = 0`.
+    /// Adds the minimum of the forms `rho . x` over the region within `bounds` and each form's own cases: for any `q` and `p = rho - q`
+    /// it is at least `q . centre - eps |q|* + sum min(p_i l_i, p_i u_i)`; for a box `q = 0`.
     pub(crate) fn minimum<R: Real, const B: usize>(
         &self,
         rho: &Adjoint<R, B>,
         image: Image,
         bounds: &Bounds,
+        lanes: &[Lane<'_>; B],
         sums: &mut Sums<R, B>,
     ) {
-        let Some(ball) = &self.ball else { return box_minimum(rho, image, bounds, sums) };
         if rho.window.is_empty() {
             return;
         }
+        let own: [Option<Bounds>; B] = std::array::from_fn(|b| own_box(bounds, &lanes[b]));
+        let boxes: [&Bounds; B] = std::array::from_fn(|b| own[b].as_ref().unwrap_or(bounds));
+        let Some(ball) = &self.ball else {
+            if own.iter().all(Option::is_none) {
+                return box_minimum(rho, image, bounds, sums);
+            }
+            return each_minimum(rho, image, bounds, &boxes, sums);
+        };
         let q: [Vec<f64>; B] = std::array::from_fn(|b| {
             let rho: Vec<f64> = rho.values.iter().map(|v| v[b].nearest()).collect();
-            ball.share(&rho, bounds)
+            ball.share(&rho, boxes[b])
         });
         for i in 0..ball.centre.len() {
-            let (lower, upper) = (R::from_f64(bounds.lower[i]), R::from_f64(bounds.upper[i]));
             let centre = R::from_f64(ball.centre[i]);
             sums.add(|b| R::from_f64(q[b][i]).times(&centre));
             sums.add(|b| {
                 let p = rho.values[i][b].minus(&R::from_f64(q[b][i]));
-                smaller(p.times(&lower), p.times(&upper))
+                least(&p, boxes[b].lower[i], boxes[b].upper[i])
             });
         }
         sums.lose(&std::array::from_fn(|b| mul_up(ball.eps, ball.dual_norm::<R>(&q[b]))));
         let total = sum_up((0..bounds.lower.len()).map(|i| bounds.magnitude(i)));
         sums.lose(&rho.error.map(|e| mul_up(e, total)));
     }
+}
+
+/// The box of a form that has input cases of its own; it lies within that of the table.
+fn own_box(bounds: &Bounds, lane: &Lane<'_>) -> Option<Bounds> {
+    let cases = lane.cases(0);
+    let mut own = (!cases.is_empty()).then(|| bounds.clone())?;
+    for case in cases {
+        (own.lower[case.index as usize], own.upper[case.index as usize]) = (case.lower, case.upper);
+    }
+    Some(own)
 }
 
 /// Adds the minima over the box alone.
@@ -76,18 +94,35 @@ pub(crate) fn box_minimum<R: Real, const B: usize>(
     bounds: &Bounds,
     sums: &mut Sums<R, B>,
 ) {
+    each_minimum(rho, image, bounds, &[bounds; B], sums);
+}
+
+/// Adds the minima over boxes within `bounds`, one per form.
+#[inline(always)]
+fn each_minimum<R: Real, const B: usize>(
+    rho: &Adjoint<R, B>,
+    image: Image,
+    bounds: &Bounds,
+    boxes: &[&Bounds; B],
+    sums: &mut Sums<R, B>,
+) {
     let mut total = 0.0;
     let mut count = 0;
     for span in rho.spans(image) {
         count += span.len();
         for i in span {
-            let (lower, upper) = (R::from_f64(bounds.lower[i]), R::from_f64(bounds.upper[i]));
-            sums.add(|b| smaller(rho.values[i][b].times(&lower), rho.values[i][b].times(&upper)));
+            sums.add(|b| least(&rho.values[i][b], boxes[b].lower[i], boxes[b].upper[i]));
             total += bounds.magnitude(i);
         }
     }
     let total = inflate(total, count);
     sums.lose(&rho.error.map(|e| mul_up(e, total)));
+}
+
+/// The least that `p x` is for `l <= x <= u`.
+#[inline(always)]
+fn least<R: Real>(p: &R, l: f64, u: f64) -> R {
+    smaller(p.times(&R::from_f64(l)), p.times(&R::from_f64(u)))
 }
 
 #[inline(always)]

@@ -12,15 +12,17 @@ pub struct Bounds {
 /// Bounds of the tabled nodes (none for others). Node 0, the input, holds the box.
 pub(crate) struct Table {
     pub(crate) rows: Vec<Option<Bounds>>,
-    log: Vec<Change>,
+    /// The bounds that each change replaced.
+    log: Vec<Case>,
 }
 
-/// An element's bounds before a change.
-struct Change {
-    node: u32,
-    index: u32,
-    lower: f64,
-    upper: f64,
+/// Bounds of one element, other than those of a table.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Case {
+    pub(crate) node: u32,
+    pub(crate) index: u32,
+    pub(crate) lower: f64,
+    pub(crate) upper: f64,
 }
 
 impl Bounds {
@@ -55,7 +57,7 @@ impl Table {
         let Some(row) = &mut self.rows[node] else { return };
         let (l, u) = (&mut row.lower[index], &mut row.upper[index]);
         if lower > *l || upper < *u {
-            self.log.push(Change { node: node as u32, index: index as u32, lower: *l, upper: *u });
+            self.log.push(Case { node: node as u32, index: index as u32, lower: *l, upper: *u });
             if lower > *l {
                 *l = lower;
             }
@@ -78,6 +80,39 @@ impl Table {
                 row.lower[change.index as usize] = change.lower;
                 row.upper[change.index as usize] = change.upper;
             }
+        }
+    }
+
+    /// The elements whose bounds were changed after the first `changes` changes, with their present bounds, by node and index. These
+    /// lie within those that the elements had then.
+    pub(crate) fn since(&self, changes: usize) -> Vec<Case> {
+        let mut cases = self.log[changes..].to_vec();
+        cases.sort_unstable_by_key(|case| (case.node, case.index));
+        cases.dedup_by_key(|case| (case.node, case.index));
+        for case in &mut cases {
+            if let Some(row) = &self.rows[case.node as usize] {
+                (case.lower, case.upper) = (row.lower[case.index as usize], row.upper[case.index as usize]);
+            }
+        }
+        cases
+    }
+
+    /// Back to how the table was after the first `changes` changes, until [`Table::put_back`].
+    pub(crate) fn set_aside(&mut self, changes: usize) {
+        (changes..self.log.len()).rev().for_each(|change| self.swap(change));
+    }
+
+    /// Makes the changes again that were set aside.
+    pub(crate) fn put_back(&mut self, changes: usize) {
+        (changes..self.log.len()).for_each(|change| self.swap(change));
+    }
+
+    /// Exchanges the bounds in the log with those in the table.
+    fn swap(&mut self, change: usize) {
+        let case = &mut self.log[change];
+        if let Some(row) = &mut self.rows[case.node as usize] {
+            std::mem::swap(&mut case.lower, &mut row.lower[case.index as usize]);
+            std::mem::swap(&mut case.upper, &mut row.upper[case.index as usize]);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Branch and bound on the phases of unstable ReLUs (Bunel et al., NeurIPS 2018), with bounds by optimised multipliers.
 
 use crate::goals::{Open, State, Status};
+use crate::history::{Branch, History};
 use crate::outcome::Watch;
 use crate::tree::{Place, Tree, leaf};
 use std::sync::{Condvar, Mutex, MutexGuard};
@@ -27,6 +28,8 @@ pub(crate) struct Effort {
     pub(crate) threads: usize,
     /// Give up a goal at so many subproblems, or the search if all goals are to be proved.
     pub(crate) most: usize,
+    /// So many times `most` is doubled where enough is being proved.
+    pub(crate) extensions: usize,
     /// Beyond so many open ones, dive.
     pub(crate) most_open: usize,
     /// Whether one group that is given up makes the others pointless.
@@ -36,8 +39,8 @@ pub(crate) struct Effort {
 /// What the multipliers of proved subproblems may take up; a search that needs more is given up.
 const MOST_BYTES: usize = 4 << 30;
 
-/// Steps of a last try where every ReLU is fixed and the bound is still not positive.
-const LAST_STEPS: usize = 300;
+/// Last tries where every ReLU is fixed and the bound is still not positive, and their steps: each aims high again.
+const LAST_TRIES: [usize; 2] = [5, 200];
 
 /// How a search ended.
 #[derive(Debug)]
@@ -74,8 +77,9 @@ pub(crate) fn search(
         compact,
         goals,
         effort,
-        state: Mutex::new(State::new(goals.iter().map(|g| g.group), effort.most, effort.most_open)),
+        state: Mutex::new(State::new(goals.iter().map(|g| g.group), effort)),
         tree: Mutex::new(tree),
+        history: Mutex::new(goals.iter().map(|_| History::new(compact.unstable().len())).collect()),
         changed: Condvar::new(),
         watch,
     };
@@ -105,6 +109,8 @@ struct Search<'a> {
     effort: &'a Effort,
     state: Mutex<State>,
     tree: Mutex<Tree>,
+    /// What splits have brought, goal by goal.
+    history: Mutex<Vec<History>>,
     changed: Condvar,
     watch: Watch<'a>,
 }
@@ -116,6 +122,8 @@ struct Item {
     splits: Vec<Split>,
     slopes: Box<[u8]>,
     shifts: Box<[(u32, f32)]>,
+    /// The parent's bound, and what was expected of the split; absent at the root.
+    parent: Option<(f32, Branch)>,
 }
 
 /// Ends the search where its worker panics: the others would wait for it for ever.
@@ -133,7 +141,7 @@ impl Drop for Guard<'_, '_> {
 impl From<Open> for Item {
     fn from(open: Open) -> Self {
         let Open { place, goal, splits, slopes, shifts, .. } = open;
-        Self { place, goal, splits, slopes, shifts }
+        Self { place, goal, splits, slopes, shifts, parent: None }
     }
 }
 
@@ -166,6 +174,7 @@ impl Search<'_> {
                 splits: Vec::new(),
                 slopes: slopes.clone(),
                 shifts: Box::default(),
+                parent: None,
             };
             let items: Vec<Item> = places.iter().map(item).collect();
             let goals: Vec<usize> = items.iter().map(|i| i.goal).collect();
@@ -193,7 +202,7 @@ impl Search<'_> {
     fn take(&self, stop: &impl Fn() -> bool) -> Option<Vec<Item>> {
         let mut state = self.lock();
         let parents = loop {
-            if stop() || (self.effort.all && (state.is_hopeless() || state.nodes() >= self.effort.most)) {
+            if stop() || (self.effort.all && (state.is_hopeless() || state.is_spent())) {
                 state.stop();
             }
             match state.status() {
@@ -209,13 +218,15 @@ impl Search<'_> {
         let mut items = Vec::with_capacity(LANES);
         let mut tree = self.tree();
         for open in parents {
-            let cases = tree.split(open.place, open.branch);
+            let relu = open.branch.relu;
+            let cases = tree.split(open.place, relu);
             for ((place, side), shift) in cases.into_iter().zip([Side::Inactive, Side::Active]).zip(open.inherited) {
                 let mut splits = open.splits.clone();
-                splits.push(Split { relu: open.branch, side });
-                let others = open.shifts.iter().copied().filter(|s| s.0 != open.branch);
-                let (slopes, shifts) = (open.slopes.clone(), others.chain([(open.branch, shift)]).collect());
-                items.push(Item { place, goal: open.goal, splits, slopes, shifts });
+                splits.push(Split { relu, side });
+                let others = open.shifts.iter().copied().filter(|s| s.0 != relu);
+                let (slopes, shifts) = (open.slopes.clone(), others.chain([(relu, shift)]).collect());
+                let parent = Some((open.bound, open.branch));
+                items.push(Item { place, goal: open.goal, splits, slopes, shifts, parent });
             }
         }
         Some(items)
@@ -243,6 +254,14 @@ impl Search<'_> {
     ) {
         self.run(descent, &items, steps, self.effort.enough);
         let (mut closed, mut open, mut last) = (Vec::new(), Vec::new(), Vec::new());
+        let mut history = self.history.lock().unwrap_or_else(|e| e.into_inner());
+        for (lane, item) in items.iter().enumerate() {
+            if let (Some((bound, branch)), Some(split)) = (item.parent, item.splits.last()) {
+                // More than closes it is worth no more.
+                let gained = (descent.bound(lane) - bound).min(self.effort.enough - bound).max(0.0);
+                history[item.goal].learn(branch, usize::from(split.side == Side::Active), gained);
+            }
+        }
         for (lane, mut item) in items.into_iter().enumerate() {
             let bound = descent.bound(lane);
             if bound > self.effort.enough {
@@ -251,15 +270,19 @@ impl Search<'_> {
                 continue;
             }
             (item.slopes, item.shifts) = (descent.slopes(lane), descent.shifts(lane));
-            let branch = descent.branch(lane).filter(|_| bound.is_finite());
-            let Item { place, goal, splits, slopes, shifts } = item;
-            let inherited = branch.map_or([0.0; 2], |b| descent.inherited(b, lane));
-            let branch = branch.map(|b| b as u32);
-            let item = Open { bound, place, goal, branch: branch.unwrap_or(0), inherited, splits, slopes, shifts };
-            if branch.is_some() { open.push(item) } else { last.push(item) }
+            let branch = history[item.goal].branch(descent, lane).filter(|_| bound.is_finite());
+            let Item { place, goal, splits, slopes, shifts, .. } = item;
+            match branch {
+                Some(branch) => {
+                    let inherited = descent.inherited(branch.relu as usize, lane);
+                    open.push(Open { bound, place, goal, branch, inherited, splits, slopes, shifts });
+                }
+                None => last.push(Item { place, goal, splits, slopes, shifts, parent: None }),
+            }
         }
+        drop(history);
         let mut state = self.lock();
-        state.count(closed.iter().map(|c| c.0).chain(open.iter().map(|o| o.goal)).chain(last.iter().map(|l| l.goal)));
+        state.count(closed.iter().map(|c| c.0).chain(open.iter().map(|o| o.goal)).chain(last.iter().map(|i| i.goal)));
         for &(goal, ..) in &closed {
             state.closed(goal);
         }
@@ -272,19 +295,24 @@ impl Search<'_> {
         if full {
             self.lock().stop();
         }
-        last.into_iter().for_each(|open| self.last_try(descent, open, candidate));
+        last.into_iter().for_each(|item| self.last_try(descent, item, candidate));
     }
 
     /// Nothing is left to split: the bound is the optimum of a linear program once the multipliers are the best.
     fn last_try(
         &self,
         descent: &mut Descent<'_>,
-        open: Open,
+        mut item: Item,
         candidate: &(impl Fn(&Descent<'_>, &[usize]) -> bool + Sync),
     ) {
-        let item = Item::from(open);
-        let steps = if self.effort.all { LAST_STEPS } else { 1 };
-        self.run(descent, std::slice::from_ref(&item), steps, self.effort.enough);
+        let [tries, steps] = if self.effort.all { LAST_TRIES } else { [1, 1] };
+        for _ in 0..tries {
+            self.run(descent, std::slice::from_ref(&item), steps, self.effort.enough);
+            if descent.bound(0) > self.effort.enough {
+                break;
+            }
+            (item.slopes, item.shifts) = (descent.slopes(0), descent.shifts(0));
+        }
         let (bound, goal) = (descent.bound(0), item.goal);
         if bound > self.effort.enough {
             let lambda = self.goals[goal].lambda.clone();
@@ -295,7 +323,8 @@ impl Search<'_> {
             let Item { place, splits, .. } = item;
             let (slopes, shifts) = (descent.slopes(0), descent.shifts(0));
             let mut state = self.lock();
-            state.stuck(Open { bound, place, goal, branch: 0, inherited: [0.0; 2], splits, slopes, shifts });
+            let (branch, inherited) = Default::default();
+            state.stuck(Open { bound, place, goal, branch, inherited, splits, slopes, shifts });
             if found {
                 state.stop();
             }

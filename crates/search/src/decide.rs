@@ -33,7 +33,7 @@ pub fn decide_watched(query: &Query, options: &Options, watch: Watch<'_>) -> Res
     }
 
     let start = Instant::now();
-    let mut examiner = Examiner::new(query)?;
+    let mut examiner = Examiner::new(query)?.with_threads(options.threads);
     let mut proof = Proof::new(query, outcome);
     proof.outcome.check_time += start.elapsed();
     for tier in [DecidedBy::Interval, DecidedBy::Linear] {
@@ -69,9 +69,10 @@ pub fn decide_watched(query: &Query, options: &Options, watch: Watch<'_>) -> Res
         }
         let effort = plan.effort(&compact);
         if proof.search(&compact, &effort, || clock.is_out(), &found, watch) {
+            let searched = plan.is_refined() || proof.has_split();
             match proof.certify(&mut examiner) {
                 Ok(certificate) => {
-                    let by = if plan.is_refined() || proof.has_split() { DecidedBy::Search } else { DecidedBy::Slopes };
+                    let by = if searched { DecidedBy::Search } else { DecidedBy::Slopes };
                     return Ok(proof.outcome.robust(certificate, by));
                 }
                 // What hangs on the rounding of f32 is searched again, with a margin.

@@ -1,5 +1,7 @@
 //! What a search has still to do, goal by goal.
 
+use crate::bab::Effort;
+use crate::history::Branch;
 use crate::outcome::Progress;
 use crate::tree::Place;
 use std::cmp::Ordering;
@@ -12,7 +14,7 @@ pub(crate) struct Open {
     pub(crate) place: Place,
     pub(crate) goal: usize,
     /// The ReLU to split next.
-    pub(crate) branch: u32,
+    pub(crate) branch: Branch,
     /// Its shift in either case, to begin with.
     pub(crate) inherited: [f32; 2],
     pub(crate) splits: Vec<Split>,
@@ -41,6 +43,9 @@ impl Eq for Open {}
 /// Reports come after so many batches.
 const REPORT_EVERY: usize = 512;
 
+/// A search that proves this share of what it bounds comes to its end: half of them, and nothing would be left over.
+const ENDING: f64 = 0.05;
+
 /// What a worker should do next.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Status {
@@ -60,6 +65,9 @@ pub(crate) struct State {
     open: usize,
     most: usize,
     most_open: usize,
+    /// How often `most` may still be doubled; how many were bounded and how many of them proved when it last was.
+    extensions: usize,
+    before: [usize; 2],
     /// The goal whose turn it is.
     turn: usize,
     /// Batches being worked on.
@@ -73,6 +81,7 @@ pub(crate) struct State {
 struct Pursuit {
     heap: BinaryHeap<Open>,
     nodes: usize,
+    closed: usize,
     /// Subproblems that are not closed, wherever they are.
     unfinished: usize,
     /// What can be split no further: the goal will not be proved.
@@ -82,7 +91,7 @@ struct Pursuit {
 
 impl State {
     /// For goals of these groups.
-    pub(crate) fn new(groups: impl Iterator<Item = usize>, most: usize, most_open: usize) -> Self {
+    pub(crate) fn new(groups: impl Iterator<Item = usize>, effort: &Effort) -> Self {
         let goals: Vec<Pursuit> = groups.map(|group| Pursuit { unfinished: 1, group, ..Pursuit::default() }).collect();
         let groups = goals.iter().map(|g| g.group + 1).max().unwrap_or(0);
         Self {
@@ -90,8 +99,10 @@ impl State {
             goals,
             deep: Vec::new(),
             open: 0,
-            most,
-            most_open,
+            most: effort.most,
+            most_open: effort.most_open,
+            extensions: effort.extensions,
+            before: [0; 2],
             turn: 0,
             busy: 0,
             batches: 0,
@@ -117,6 +128,23 @@ impl State {
         let given_up = |g: &Pursuit| !g.stuck.is_empty() || g.nodes >= self.most;
         let lost = |group| self.goals.iter().filter(|g| g.group == group).all(given_up);
         (0..self.proved.len()).any(|group| !self.proved[group] && lost(group))
+    }
+
+    /// Whether as many were bounded as may be. Where enough of the last were proved that the rest should be soon, more may.
+    pub(crate) fn is_spent(&mut self) -> bool {
+        let nodes = self.nodes();
+        if nodes < self.most {
+            return false;
+        }
+        let proved = self.goals.iter().map(|g| g.closed).sum();
+        let [bounded, closed] = [nodes - self.before[0], proved - self.before[1]];
+        if self.extensions == 0 || (closed as f64) < ENDING * bounded as f64 {
+            return true;
+        }
+        self.extensions -= 1;
+        self.before = [nodes, proved];
+        self.most = self.most.saturating_mul(2);
+        false
     }
 
     pub(crate) fn stop(&mut self) {
@@ -190,6 +218,7 @@ impl State {
 
     pub(crate) fn closed(&mut self, goal: usize) {
         let goal = &mut self.goals[goal];
+        goal.closed += 1;
         goal.unfinished -= 1;
         if goal.unfinished == 0 {
             self.proved[goal.group] = true;

@@ -10,6 +10,7 @@ mod bab;
 mod candidates;
 mod decide;
 mod goals;
+mod history;
 mod outcome;
 mod plan;
 mod proof;

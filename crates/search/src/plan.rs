@@ -20,6 +20,10 @@ pub(crate) struct Plan {
 
 /// Operations of the first search: about half a second's worth on two cores.
 const FIRST: f64 = 4e9;
+/// What subproblems that wait may take up, about; beyond, the search dives.
+const MOST_OPEN_BYTES: usize = 1 << 30;
+/// How often a search that closes subproblems may go on for twice as long before a refinement.
+const EXTENSIONS: usize = 4;
 /// Each search is longer than the one before by this factor.
 const GROWTH: f64 = 4.0;
 /// Bounds that are taken for proved in f32, at first and at last.
@@ -33,7 +37,7 @@ impl Plan {
 
     /// The next search.
     pub(crate) fn effort(&self, compact: &Compact) -> Effort {
-        let steps = 10;
+        let steps = 8;
         let node = (compact.operations() * steps / LANES).max(1) as f64;
         let turn = if self.refined { GROWTH } else { 1.0 };
         let most = match self.refinements.len() {
@@ -46,7 +50,8 @@ impl Plan {
             enough: self.enough,
             threads: self.threads,
             most,
-            most_open: 1 << 16,
+            extensions: if self.refinements.is_empty() { 0 } else { EXTENSIONS },
+            most_open: MOST_OPEN_BYTES / (4 * compact.unstable().len() + 256),
             all: true,
         }
     }

@@ -167,9 +167,9 @@ impl<'q> Proof<'q> {
         self.leaves.iter().flatten().any(|steps| steps.len() > 1)
     }
 
-    /// The certificate, if the checker agrees; else what it says.
+    /// The certificate, if the checker agrees; else what it says. The proofs are spent.
     pub(crate) fn certify(&mut self, examiner: &mut Examiner<'_>) -> Result<Certificate, Refusal> {
-        let leaves = self.leaves.iter().flatten().flatten().cloned();
+        let leaves = self.leaves.iter_mut().filter_map(Option::take).flatten();
         let steps = std::iter::once(Step::SplitDisjuncts).chain(leaves).collect();
         let start = Instant::now();
         let checked = examiner.finish(steps);

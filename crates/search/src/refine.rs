@@ -193,8 +193,16 @@ fn elements(
             Goal { form, lambda: Vec::new(), group: g / 2 }
         })
         .collect();
-    let effort =
-        Effort { root_steps: 20, steps: 10, enough: 1e-6, threads: 1, most, most_open: usize::MAX, all: false };
+    let effort = Effort {
+        root_steps: 20,
+        steps: 10,
+        enough: 1e-6,
+        threads: 1,
+        most,
+        extensions: 0,
+        most_open: usize::MAX,
+        all: false,
+    };
     let searched = bab::search(compact, &goals, &effort, true, stop, |_, _| false, &|_| {});
     let settled = searched.endings.chunks(2).filter(|e| e.iter().any(|e| e.margin == f32::INFINITY)).count();
     let lemmas = wanted.iter().zip(&searched.endings).filter_map(|(&(index, side, _), ending)| {

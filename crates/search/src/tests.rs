@@ -311,6 +311,7 @@ mod odd {
                     enough: 0.0,
                     threads: 2,
                     most: 1 << 20,
+                    extensions: 0,
                     most_open: 1 << 16,
                     all: false,
                 };

@@ -41,7 +41,7 @@ const UNDECIDED: [(&str, &[u64]); 2] = [
         // Where all phases that matter are fixed a bound is the optimum of a linear program. The ascent can end below it, and
         // one such leaf ends the search.
         "unknown: a leaf is not bounded tightly",
-        &[101, 415, 419, 424, 641, 740, 754, 1395, 1464, 1742, 1757, 2176],
+        &[101, 196, 233, 415, 419, 424, 624, 641, 740, 754, 1299, 1395, 1742, 2176, 2197, 2199],
     ),
     (
         // Counterexamples that lie off the corners of the region: the attack starts where a relaxation is least over the whole

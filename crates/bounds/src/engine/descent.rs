@@ -149,7 +149,8 @@ impl<'a> Descent<'a> {
             self.minimise_input();
             self.up(simd);
             self.judge(step, ascent);
-            if (0..self.used).all(|lane| self.best_bound.0[lane] > ascent.enough) {
+            // With something to spare for the rounding of slopes.
+            if (0..self.used).all(|lane| self.best_bound.0[lane] > 2.0 * ascent.enough) {
                 break;
             }
             self.step(step == 1);
@@ -211,15 +212,11 @@ impl<'a> Descent<'a> {
         self.compact.nodes[0].elements.iter().zip(&self.values[0]).map(move |(&e, x)| (e, x.0[lane]))
     }
 
-    /// The free ReLU whose split promises most, by the gap that its relaxation leaves at the minimiser, times the square root of the
-    /// gap's largest size; `None` if every ReLU is fixed.
-    pub fn branch(&self, lane: usize) -> Option<usize> {
-        let mut best = None;
-        let mut most = 0.0;
-        for (j, u) in self.compact.unstable.iter().enumerate() {
-            if self.fixed[j].0[lane] != 0.0 {
-                continue;
-            }
+    /// The free ReLUs, each with an estimate of what its split promises: the gap that its relaxation leaves at the minimiser, times
+    /// the square root of the gap's largest size.
+    pub fn promises(&self, lane: usize) -> impl Iterator<Item = (usize, f32)> + '_ {
+        let free = self.compact.unstable.iter().enumerate().filter(move |(j, _)| self.fixed[*j].0[lane] == 0.0);
+        free.map(move |(j, u)| {
             let a = self.adjoint[j].0[lane];
             let z = self.mean[j].0[lane];
             let offset = -u.lower * u.upper / (u.upper - u.lower);
@@ -227,12 +224,8 @@ impl<'a> Descent<'a> {
             let gap = a * (z.max(0.0) - relaxed);
             let score = gap.max(1e-7) * (a.abs() * offset).max(1e-9).sqrt();
             // One that the bound does not feel is better than none.
-            let score = if a != 0.0 { score } else { 1e-30 * offset.max(1e-6) };
-            if score > most {
-                (best, most) = (Some(j), score);
-            }
-        }
-        best
+            (j, if a != 0.0 { score } else { 1e-30 * offset.max(1e-6) })
+        })
     }
 
     #[inline(always)]

@@ -74,10 +74,8 @@ fn the_examiner_says_what_the_checker_says() {
             let steps = pieces(&mut rng, &query);
             // What a checker makes of all of it.
             let mut checker = Checker::<f64, 8>::new(&query).unwrap();
-            for (k, step) in so_far.iter().enumerate() {
-                assert_eq!(checker.advance(k, step), Ok(true));
-            }
-            let sound = steps.iter().all(|step| checker.advance(0, step) == Ok(true)) && checker.open.is_empty();
+            assert_eq!(checker.walk(0, &so_far), Ok(None));
+            let sound = checker.walk(so_far.len(), &steps) == Ok(None) && checker.open.is_empty();
             match examiner.extend(steps.clone()) {
                 Ok(()) => {
                     assert!(sound, "seed {seed}: {steps:?}");

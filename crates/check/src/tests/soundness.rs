@@ -161,7 +161,7 @@ fn the_table_stays_true_below_splits_lemmas_clips_and_recomputation() {
         let mut here: Vec<(&Vec<f32>, Vec<Vec<Exact>>)> = samples.iter().zip(traces).collect();
         if set.len() > 1 {
             checker.step(&Step::SplitDisjuncts).unwrap();
-            checker.resume();
+            checker.up();
             // The first disjunct; only its points count from here on.
             let conjunction: &Conjunction = &set[0];
             let output = checker.prover.layers.output;
@@ -187,11 +187,11 @@ fn the_table_stays_true_below_splits_lemmas_clips_and_recomputation() {
                         checker.step(&Step::SplitRelu { node, index }).unwrap();
                         let leaf = Step::Linear(form(&mut rng, &checker));
                         checker.step(&leaf).unwrap();
-                        checker.resume();
+                        checker.up();
                     }
                     let leaf = Step::Linear(form(&mut rng, &checker));
                     checker.step(&leaf).unwrap();
-                    assert!(checker.resume());
+                    assert!(checker.up());
                     lemmas += 1;
                 }
                 Step::Clip { .. } => clips += 1,
@@ -211,7 +211,7 @@ fn descend_randomly<R: Real, const B: usize>(rng: &mut Rng, checker: &mut Checke
     if rng.below(2) == 0 {
         return Side::Upper;
     }
-    assert!(checker.resume());
+    assert!(checker.up());
     Side::Lower
 }
 
@@ -324,7 +324,7 @@ fn slack_stays_that_of_the_whole_region() {
     let mut checker = Checker::<Exact, 1>::new(&query).unwrap();
     checker.step(&Step::SplitInput { index: 0, at: 0.0 }).unwrap();
     checker.step(&Step::Recompute { nodes: vec![NodeId(1)] }).unwrap();
-    assert!(checker.resume());
+    assert!(checker.up());
     // The weight may be 3/2, and 4 is in this part.
     assert!(bound(&mut checker, &LinearForm::default(), NodeId(1), 0, -1.0) <= -6.0);
 }

@@ -2,12 +2,32 @@
 
 use crate::backward::Backward;
 use crate::check::Checker;
+use crate::lane::Lane;
+use crate::queue::Queue;
 use crate::real::Real;
 use crate::*;
 use std::sync::Arc;
 use unmoved_ir::testing::{Recipe, Rng, random_network};
 use unmoved_ir::{Builder, DType, Dense, Exact, Network, NodeId, Op, Rational, Tensor};
 use unmoved_property::{Conjunction, Constraint, InputRegion, Norm, Query};
+
+/// One step at a time, each with its bound.
+impl<R: Real, const B: usize> Checker<'_, R, B> {
+    /// Checks one step and enters its first subtree. True if it has none.
+    pub(super) fn step(&mut self, step: &Step) -> Result<bool, WrongStep> {
+        if let Step::Linear(form) = step {
+            let job = self.leaf(0, form)?;
+            let [bound] = self.prover.bounds(&[job])[..] else { panic!("one leaf, one bound") };
+            self.judge(bound)?;
+        }
+        self.enter(step)
+    }
+
+    /// Enters the next subtree that waits. False if there is none.
+    pub(super) fn up(&mut self) -> bool {
+        self.resume(&mut Queue::default()).expect("no leaf waits")
+    }
+}
 
 /// `w` by rows.
 pub(super) fn dense(inputs: usize, w: &[f32], bias: &[f32]) -> Op {
@@ -209,9 +229,9 @@ pub(super) fn bound<R: Real, const B: usize>(
 ) -> f64 {
     let (scene, walk) = checker.prover.single();
     walk.seed(scene.layers, node.0, k as usize, 0, c, 0.0);
-    checker.descend(form, None).unwrap();
+    checker.descend(form).unwrap();
     let (scene, walk): (_, &mut Backward<R, 1>) = checker.prover.single();
-    walk.minimum(&scene)[0]
+    walk.minimum(&scene, &[Lane::default()])[0]
 }
 
 /// A form of the current disjunct's constraints.
@@ -258,7 +278,7 @@ pub(super) fn prove(query: &Query, rng: &mut Rng, budget: usize) -> Option<Certi
         tries.insert(if first { 0 } else { tries.len() }, split);
         let (step, finished) = tries.into_iter().find_map(|s| Some((s.clone(), checker.step(&s).ok()?)))?;
         steps.push(step);
-        if finished && !checker.resume() {
+        if finished && !checker.up() {
             return Some(Certificate::new(query, steps));
         }
     }

@@ -88,7 +88,7 @@ fn invented(rng: &mut Rng, query: &Query) -> Option<Certificate> {
         // What the checker refuses here stays out, so that the whole is refused as late as can be.
         if let Ok(finished) = checker.step(&step) {
             steps.push(step);
-            if finished && !checker.resume() {
+            if finished && !checker.up() {
                 break;
             }
         }
