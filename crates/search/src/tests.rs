@@ -89,7 +89,7 @@ fn the_attack_starts_inside() {
 fn an_attack_alone_finds_points_of_every_ball_and_proves_nothing() {
     let mut rng = Rng(8);
     let mut found = [0; 3];
-    for case in 0..60 {
+    for case in 0..150 {
         let network = Arc::new(random_network(&mut rng, &Recipe::default()));
         let query = query(&mut rng, &network, ["1/100", "1/8", "1"][case % 3]);
         let options = AttackOptions { steps: 20, restarts: 5, seed: 3 };
