@@ -82,7 +82,7 @@ pub(crate) struct Checker<'q, R, const B: usize> {
     pub(crate) kept: usize,
     /// The constraints that the last leaf combined: its disjunct, its weights, and what came of them.
     last: Option<(Option<usize>, Vec<f64>, Arc<Combined>)>,
-    accepted: Accepted,
+    pub(crate) accepted: Accepted,
 }
 
 /// A bound that is being proved.
@@ -92,7 +92,7 @@ pub(crate) struct Goal {
     pub(crate) index: usize,
     pub(crate) side: Side,
     /// The least that the leaves have given so far.
-    least: f64,
+    pub(crate) least: f64,
 }
 
 /// A subtree that waits for the one before it, and how many changes of bounds stay in force for it.

@@ -11,6 +11,9 @@ use crate::window::Window;
 use unmoved_ir::{NodeId, Slack};
 use unmoved_property::InputRegion;
 
+/// How many adjoints all threads together may have, if they are more than one: some gigabytes.
+const MAX_ADJOINTS: usize = 1 << 29;
+
 /// Everything that bounds of one query are computed from, and the table of those known so far.
 pub(crate) struct Prover<R, const B: usize> {
     pub(crate) layers: Layers<R>,
@@ -50,9 +53,11 @@ impl<R: Real, const B: usize> Prover<R, B> {
         Ok(prover)
     }
 
-    /// Lets so many threads work.
+    /// Lets so many threads work, or as many as there is room for: each has adjoints of its own.
     pub(crate) fn with_threads(mut self, threads: usize) -> Self {
-        self.walkers.resize_with(threads.max(1), || Walker::new(self.layers.nodes.len()));
+        let elements: usize = self.layers.nodes.iter().map(|layer| layer.image.len()).sum();
+        let most = (MAX_ADJOINTS / (elements * B).max(1)).max(1);
+        self.walkers.resize_with(threads.clamp(1, most), || Walker::new(self.layers.nodes.len()));
         self
     }
 

@@ -4,7 +4,7 @@
 //! lemma's proof. So the walk over the proof goes on and leaves wait, each with what its table has that a common one has not.
 
 use crate::backward::{Backward, Scene};
-use crate::check::{BATCH, Checker, Goal};
+use crate::check::{Checker, Goal};
 use crate::form::{Combined, check_multipliers, combine};
 use crate::lane::Lane;
 use crate::propagate::{Prover, Walker};
@@ -14,8 +14,10 @@ use crate::{LinearForm, Multipliers, Refusal, Side, WrongStep};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How many leaves wait at most, per thread.
-const WAITING: usize = 32 * BATCH;
+/// How many batches of leaves wait at most, per thread.
+const WAITING: usize = 32;
+/// How many numbers they may hold before they are bounded although there are fewer of them.
+const MAX_HELD: usize = 1 << 22;
 /// How many elements of a leaf's table may differ from the one that it shares with others.
 const MAX_CASES: usize = 256;
 
@@ -23,6 +25,8 @@ const MAX_CASES: usize = 256;
 #[derive(Default)]
 pub(crate) struct Queue<'s> {
     jobs: Vec<Job<'s>>,
+    /// The cases and coefficients of them all.
+    held: usize,
     /// After so many changes the table was as all these leaves have it, but for their cases.
     pub(crate) base: usize,
 }
@@ -67,13 +71,17 @@ impl<R: Real, const B: usize> Checker<'_, R, B> {
             queue.base = self.base();
         }
         job.cases = self.prover.table.since(queue.base);
+        queue.held += job.cases.len() + job.combined.outputs.len() + job.combined.inputs.len();
         queue.jobs.push(job);
-        if queue.jobs.len() >= WAITING * self.prover.threads() { self.flush(queue) } else { Ok(()) }
+        let enough = queue.jobs.len() >= WAITING * B * self.prover.threads() || queue.held > MAX_HELD;
+        // In full batches: which leaves share one does not depend on the threads.
+        if enough && queue.jobs.len().is_multiple_of(B) { self.flush(queue) } else { Ok(()) }
     }
 
     /// Bounds all leaves that wait. The first that is wrong is refused.
     pub(crate) fn flush(&mut self, queue: &mut Queue<'_>) -> Result<(), Refusal> {
         let jobs = std::mem::take(&mut queue.jobs);
+        queue.held = 0;
         if jobs.is_empty() {
             return Ok(());
         }

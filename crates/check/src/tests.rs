@@ -2,6 +2,7 @@ mod batches;
 mod examiner;
 mod format;
 mod proofs;
+mod queues;
 mod refusals;
 mod replays;
 mod rounding;

@@ -25,7 +25,7 @@ fn conv(rng: &mut Rng, channels: usize) -> Conv2d {
 }
 
 /// Convolutions with Relus between them, and a Dense upon all.
-fn convolutional(rng: &mut Rng) -> Arc<Network> {
+pub(super) fn convolutional(rng: &mut Rng) -> Arc<Network> {
     let mut b = Builder::new();
     let dims = [1 + rng.below(4), 2 + rng.below(4), 1 + rng.below(5)];
     let mut value = b.input("x", &dims, DType::F32).unwrap();
