@@ -37,18 +37,20 @@
 mod dual;
 mod encode;
 mod milp;
+mod multipliers;
 mod rounding;
 mod solve;
 mod tighten;
 mod write;
 
 pub use dual::{DualBound, dual_bound};
-pub use encode::{EncodeError, Objective, encode};
+pub use encode::{EncodeError, Objective, encode, encode_lowered};
 pub use milp::{Column, Cost, Milp, Quantity, Row, Section, Sense};
+pub use multipliers::{Dual, DualProgram, DualSession, Phase, undecided};
 #[cfg(feature = "microlp")]
 pub use solve::GoodLp;
 #[cfg(feature = "highs")]
 pub use solve::{Highs, Session};
-pub use solve::{Limits, Solution, Solver, SolverError, Status};
-pub use tighten::{Budget, Multipliers, TightenError, TightenReport, Tightened, Tightening, lp_multipliers, tighten};
+pub use solve::{Limits, Reoptimise, Solution, Solver, SolverError, Status};
+pub use tighten::{Budget, TightenError, TightenReport, Tightened, Tightening, tighten};
 pub use write::decode_name;

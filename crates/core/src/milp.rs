@@ -83,6 +83,8 @@ pub enum Quantity {
     },
     /// The largest left side of the chosen disjunct's constraints, or more.
     Margin,
+    /// Something of a dual program, in which no point of the network is looked for.
+    Dual,
 }
 
 /// A linear constraint.

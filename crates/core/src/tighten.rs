@@ -5,14 +5,14 @@
 //! of a mixed integer program is the solver's word.
 
 use crate::dual::{DualBound, dual_bound};
-use crate::encode::{EncodeError, Objective, all_bounds, encode_below, encode_lowered};
+use crate::encode::{EncodeError, all_bounds, encode_below};
 use crate::milp::{Cost, Milp, Quantity};
-use crate::solve::{Limits, SolverError, Status};
+use crate::solve::{Limits, SolverError};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 use unmoved_bounds::{LinearForm, Propagation};
 use unmoved_ir::{Network, NodeId, Op};
-use unmoved_property::{InputRegion, Query};
+use unmoved_property::InputRegion;
 
 /// How far to go for a neuron that stays unstable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,17 +63,6 @@ pub struct Tightened {
     pub proved: [f64; 2],
     /// What the solver says of the mixed integer programs, if it was asked and said anything.
     pub claimed: Option<[f64; 2]>,
-}
-
-/// Multipliers from which a checker can compute the bound of one disjunct.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Multipliers {
-    /// One per constraint of the disjunct, at least 0: the bound is that of `sum lambda_j g_j`.
-    pub lambda: Vec<f64>,
-    /// The proved bound; the disjunct is impossible if it is positive.
-    pub bound: f64,
-    /// One per element of every ReLU of the lowered network.
-    pub mu: Vec<(NodeId, Vec<f64>)>,
 }
 
 /// Why nothing could be tightened.
@@ -235,46 +224,6 @@ fn tighten_group(
 
 fn tighter(side: usize, a: f64, b: f64) -> f64 {
     if side == 0 { a.max(b) } else { a.min(b) }
-}
-
-/// Solves the linear relaxation of the worst margin of one disjunct, over the lowered network, and turns its duals into
-/// multipliers. `None` if the solver gave no duals: it ran out of time, or says that the relaxation is infeasible.
-///
-/// # Errors
-/// [`SolverError::NeedsHighs`] in a build without HiGHS; [`EncodeError`] for what cannot be encoded, such as l2 balls.
-pub fn lp_multipliers(
-    query: &Query,
-    propagation: &Propagation<'_>,
-    disjunct: usize,
-    limits: &Limits,
-) -> Result<Option<Multipliers>, TightenError> {
-    if !cfg!(feature = "highs") {
-        return Err(SolverError::NeedsHighs { what: "the dual of a linear program" }.into());
-    }
-    let milp = encode_lowered(query, propagation, Objective::Worst, Some(&[disjunct]))?.relaxed();
-    let solution = Minimiser::new(&milp)?.minimise(&milp.cost, limits)?;
-    let Some(duals) = solution.duals.filter(|_| solution.status == Status::Optimal) else { return Ok(None) };
-    let constraints = &query.unsafe_set()[disjunct].0;
-    // Without a margin column the one constraint is the cost itself. Its rows end the program otherwise.
-    let mut lambda = vec![1.0];
-    if milp.column(Quantity::Margin).is_some() {
-        lambda = duals[duals.len() - constraints.len()..].iter().map(|d| (-d).max(0.0)).collect();
-    }
-    let network = &propagation.lowered().network;
-    let mut form = LinearForm::default();
-    for (&weight, c) in lambda.iter().zip(constraints) {
-        let g = LinearForm::constraint(network, c);
-        let rounded = |product: f64| product.abs() * f64::EPSILON + f64::MIN_POSITIVE;
-        form.constant += weight * g.constant;
-        form.errors.1 += weight * g.errors.1 * 1.0000001 + 2.0 * rounded(weight * g.constant) + rounded(form.constant);
-        for &(node, k, a) in &g.terms {
-            form.terms.push((node, k, weight * a));
-            form.errors.0.push((node, k, rounded(weight * a)));
-        }
-        form.errors.0.extend(g.errors.0.iter().map(|&(node, k, e)| (node, k, weight * e * 1.0000001)));
-    }
-    let DualBound { value, mu } = dual_bound(propagation, query.region(), &form, multipliers(&milp, &duals));
-    Ok(Some(Multipliers { lambda, bound: value, mu }))
 }
 
 /// The multiplier of each unstable ReLU: what its rows `above` and `cap_on`, the two that contain the pre-activation, put on it.

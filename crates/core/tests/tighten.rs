@@ -4,7 +4,7 @@ mod common;
 
 use common::{Case, random::random_case};
 use unmoved_bounds::{Propagation, Tier};
-use unmoved_core::{Budget, TightenError, Tightening, lp_multipliers, tighten};
+use unmoved_core::{Budget, TightenError, Tightening, tighten};
 
 fn case(name: &str) -> Case {
     Case::read(format!("tests/cases/{name}.unm").as_ref())
@@ -13,7 +13,7 @@ fn case(name: &str) -> Case {
 #[test]
 #[cfg(not(feature = "highs"))]
 fn without_highs_programs_are_refused_and_nothing_falls_back() {
-    use unmoved_core::{Limits, SolverError};
+    use unmoved_core::SolverError;
     let case = case("dense_relu");
     let region = case.query.region();
     let mut p = Propagation::new(&case.lowered, region, Tier::Interval);
@@ -22,7 +22,6 @@ fn without_highs_programs_are_refused_and_nothing_falls_back() {
         assert!(matches!(error, TightenError::Solver(SolverError::NeedsHighs { .. })), "{error}");
         assert!(error.to_string().contains("--features highs"));
     }
-    assert!(lp_multipliers(&case.query, &p, 0, &Limits::default()).is_err());
     tighten(&mut p, region, Tightening::Linear, Budget::default()).unwrap();
 }
 
@@ -98,93 +97,6 @@ mod highs {
             }
         }
         assert!(asked > 50 && gained > 10 && claimed > 10, "{asked} asked, LP tightened {gained}, MILP {claimed}");
-    }
-
-    /// The bound computed from the duals is the optimum of the linear program, up to the solver's tolerance: the signs of the
-    /// duals are read the right way round, also where a pre-activation has several readers.
-    #[test]
-    fn dual_bounds_reach_the_optimum() {
-        let mut compared = 0;
-        for seed in 0..200 {
-            let mut case = random_case(seed);
-            case.objective = Objective::Worst;
-            // A max-pool is encoded by its own relaxation, not by that of its ReLUs.
-            let pools = case.lowered.network.nodes().len() != case.query.network().nodes().len();
-            if case.query.network().has_slack() || pools {
-                continue;
-            }
-            let p = Propagation::new(&case.lowered, case.query.region(), Tier::Interval);
-            for disjunct in 0..case.query.unsafe_set().len() {
-                let m = lp_multipliers(&case.query, &p, disjunct, &Limits::default()).unwrap().unwrap();
-                case.disjuncts = Some(vec![disjunct]);
-                let lp = unmoved_core::Highs.solve(&case.milp().relaxed(), &Limits::default()).unwrap().cost.unwrap();
-                assert!((m.bound - lp).abs() < 1e-6, "seed {seed}.{disjunct}: {} against {lp}", m.bound);
-                assert_eq!(m.lambda.len(), case.query.unsafe_set()[disjunct].0.len());
-                compared += 1;
-            }
-        }
-        assert!(compared > 50);
-    }
-
-    /// The multipliers are complete: the default rule is asked for nothing, and gives the same bound.
-    #[test]
-    fn multipliers_are_complete_and_prove_their_bound() {
-        for seed in 0..40 {
-            let case = random_case(seed);
-            let network = &case.lowered.network;
-            let p = Propagation::new(&case.lowered, case.query.region(), Tier::Linear);
-            let Some(m) = lp_multipliers(&case.query, &p, 0, &Limits::default()).unwrap() else { continue };
-            assert_eq!(m.mu.iter().map(|(_, mu)| mu.len()).sum::<usize>(), network.relus());
-            let mu = |node: NodeId, k: usize| {
-                let (_, mu) = m.mu.iter().find(|(n, _)| *n == node).expect("every ReLU has multipliers");
-                Some(mu[k])
-            };
-            if case.query.unsafe_set()[0].0.len() == 1 {
-                let form = LinearForm::constraint(network, &case.query.unsafe_set()[0].0[0]);
-                assert!((dual_bound(&p, case.query.region(), &form, mu).value - m.bound).abs() < 1e-9);
-            }
-            let bound = Rational::from_f64(m.bound).unwrap();
-            let mut first = Case::new(case.query.clone(), Objective::Worst);
-            first.disjuncts = Some(vec![0]);
-            for input in common::samples(&case, 20) {
-                assert!(m.lambda.len() > 1 || bound <= first.worst(&input));
-            }
-        }
-    }
-
-    /// Where every disjunct's linear program is positive, its duals are a certificate.
-    #[test]
-    fn the_checker_accepts_the_duals_of_linear_programs() {
-        let (mut accepted, mut beyond_default) = (0, 0);
-        for seed in 0..200 {
-            let case = random_case(seed);
-            let p = Propagation::new(&case.lowered, case.query.region(), Tier::Linear);
-            let all: Option<Vec<_>> = (0..case.query.unsafe_set().len())
-                .map(|i| lp_multipliers(&case.query, &p, i, &Limits::default()).unwrap().filter(|m| m.bound > 1e-6))
-                .collect();
-            let Some(all) = all else { continue };
-            let leaf = |m: &unmoved_core::Multipliers| {
-                let multipliers = m.mu.iter().map(|(relu, mu)| Multipliers {
-                    relu: *relu,
-                    slopes: Vec::new(),
-                    raw: (0u32..).zip(mu.iter().copied()).collect(),
-                });
-                Step::Linear(check::LinearForm { lambda: m.lambda.clone(), multipliers: multipliers.collect() })
-            };
-            let certificate = |leaf: &dyn Fn(&unmoved_core::Multipliers) -> Step| {
-                let nodes = check::Examiner::new(&case.query).unwrap().tabled();
-                let first = [Step::Recompute { nodes }, Step::SplitDisjuncts];
-                Certificate::new(&case.query, first.into_iter().chain(all.iter().map(leaf)).collect())
-            };
-            check::check(&case.query, &certificate(&leaf), Arithmetic::Float)
-                .unwrap_or_else(|refusal| panic!("seed {seed}: {refusal}"));
-            accepted += 1;
-            let default =
-                |m: &unmoved_core::Multipliers| Step::Linear(check::LinearForm::with_lambda(m.lambda.clone()));
-            let plain = check::check(&case.query, &certificate(&default), Arithmetic::Float);
-            beyond_default += usize::from(plain.is_err());
-        }
-        assert!(accepted > 20 && beyond_default > 0, "{accepted} accepted, {beyond_default} not by the default rule");
     }
 
     #[test]

@@ -86,7 +86,10 @@ pub fn encode(
 }
 
 /// [`encode`] over the lowered network, in which max-pools are ReLUs.
-pub(crate) fn encode_lowered(
+///
+/// # Errors
+/// As for [`encode`].
+pub fn encode_lowered(
     query: &Query,
     propagation: &Propagation<'_>,
     objective: Objective,

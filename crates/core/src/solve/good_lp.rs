@@ -1,7 +1,7 @@
 //! Every solver that `good_lp` offers, microlp by default.
 
-use super::{Limits, Solution, Solver, SolverError, Status};
-use crate::milp::{Milp, Sense};
+use super::{Limits, Reoptimise, Solution, Solver, SolverError, Status};
+use crate::milp::{Cost, Milp, Sense};
 use ::good_lp as lp;
 use lp::solvers::{ResolutionError, SolutionStatus, WithTimeLimit};
 use lp::{Constraint, Expression, ProblemVariables, Solution as _, SolverModel, variable};
@@ -86,5 +86,27 @@ where
             Err(ResolutionError::Str(why)) => Status::Unknown(why),
         };
         Ok(Solution::without_values(status))
+    }
+
+    fn load<'s>(&'s self, milp: &Milp) -> Result<Box<dyn Reoptimise + 's>, SolverError> {
+        Ok(Box::new(Anew { solver: self, milp: milp.clone() }))
+    }
+}
+
+/// `good_lp` hides how its solvers would go on: every run begins afresh.
+struct Anew<'s> {
+    solver: &'s dyn Solver,
+    milp: Milp,
+}
+
+impl Reoptimise for Anew<'_> {
+    fn set_bounds(&mut self, column: usize, lower: f64, upper: f64) {
+        let column = &mut self.milp.columns[column];
+        (column.lower, column.upper) = (lower, upper);
+    }
+
+    fn minimise(&mut self, cost: &Cost, limits: &Limits) -> Result<Solution, SolverError> {
+        self.milp.cost.clone_from(cost);
+        self.solver.solve(&self.milp, limits)
     }
 }

@@ -5,7 +5,7 @@
 //! so it stays 1, which also makes runs repeatable. Matrix entries of at most 1e-9 are dropped (counted here), and a row
 //! with one of 1e15 or more as a whole (refused here).
 
-use super::{Limits, Solution, Solver, SolverError, Status};
+use super::{Limits, Reoptimise, Solution, Solver, SolverError, Status};
 use crate::milp::{Cost, Milp, Sense};
 use ::highs as sys;
 use sys::{HighsModelStatus, HighsSolutionStatus, RowProblem};
@@ -28,6 +28,25 @@ impl Solver for Highs {
     fn solve(&self, milp: &Milp, limits: &Limits) -> Result<Solution, SolverError> {
         Session::new(milp)?.minimise(&milp.cost, limits)
     }
+
+    fn load<'s>(&'s self, milp: &Milp) -> Result<Box<dyn Reoptimise + 's>, SolverError> {
+        Ok(Box::new(Session::new(milp)?))
+    }
+}
+
+impl Reoptimise for Session {
+    fn set_bounds(&mut self, column: usize, lower: f64, upper: f64) {
+        // A bound that stays must not disturb the basis.
+        if std::mem::replace(&mut self.bounds[column], [lower, upper]) != [lower, upper]
+            && let Some(model) = &mut self.model
+        {
+            model.change_column_bounds(self.columns[column], lower..=upper);
+        }
+    }
+
+    fn minimise(&mut self, cost: &Cost, limits: &Limits) -> Result<Solution, SolverError> {
+        Session::minimise(self, cost, limits)
+    }
 }
 
 /// A program loaded once and minimised for one cost after another, each time from where the last one ended. Several times
@@ -37,6 +56,7 @@ pub struct Session {
     /// Absent after a run that HiGHS gave up with an error.
     model: Option<sys::Model>,
     columns: Vec<sys::Col>,
+    bounds: Vec<[f64; 2]>,
     cost: Cost,
     linear: bool,
     ignored: usize,
@@ -80,7 +100,9 @@ impl Session {
         if !options {
             return Err(refused("an option was refused"));
         }
-        Ok(Self { model: Some(model), columns, cost: Cost::default(), linear: milp.integers() == 0, ignored })
+        let bounds = milp.columns.iter().map(|c| [c.lower, c.upper]).collect();
+        let (linear, cost) = (milp.integers() == 0, Cost::default());
+        Ok(Self { model: Some(model), columns, bounds, cost, linear, ignored })
     }
 
     /// Minimises a cost over the program.

@@ -10,7 +10,7 @@ pub use good_lp::GoodLp;
 #[cfg(feature = "highs")]
 pub use highs::{Highs, Session};
 
-use crate::milp::Milp;
+use crate::milp::{Cost, Milp};
 use std::time::Duration;
 
 /// Minimises mixed integer linear programs.
@@ -23,6 +23,24 @@ pub trait Solver {
     /// # Errors
     /// [`SolverError`] if the solver could not take the program. That it ran and found nothing is a [`Status`].
     fn solve(&self, milp: &Milp, limits: &Limits) -> Result<Solution, SolverError>;
+
+    /// Loads a program that is to be solved again and again, with other costs and bounds of columns.
+    ///
+    /// # Errors
+    /// As for [`Solver::solve`].
+    fn load<'s>(&'s self, milp: &Milp) -> Result<Box<dyn Reoptimise + 's>, SolverError>;
+}
+
+/// A program in a solver. Where the solver can, it goes on from where the last run ended.
+pub trait Reoptimise {
+    /// Changes the bounds of a column.
+    fn set_bounds(&mut self, column: usize, lower: f64, upper: f64);
+
+    /// Minimises a cost, which takes the place of the program's own.
+    ///
+    /// # Errors
+    /// As for [`Solver::solve`].
+    fn minimise(&mut self, cost: &Cost, limits: &Limits) -> Result<Solution, SolverError>;
 }
 
 /// What a solver may spend.

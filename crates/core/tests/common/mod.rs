@@ -118,6 +118,7 @@ impl Case {
             Quantity::Distance => (0..input.len()).map(moved).max().unwrap().to_rational(),
             Quantity::Chosen { disjunct } => binary(disjunct == chosen),
             Quantity::Margin => margin.clone(),
+            Quantity::Dual => unreachable!("no encoding has one"),
         };
         milp.columns.iter().map(|c| value(c.quantity)).collect()
     }
