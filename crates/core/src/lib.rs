@@ -46,7 +46,7 @@ mod write;
 pub use dual::{DualBound, dual_bound};
 pub use encode::{EncodeError, Objective, encode, encode_lowered};
 pub use milp::{Column, Cost, Milp, Quantity, Row, Section, Sense};
-pub use multipliers::{Dual, DualProgram, DualSession, Phase, undecided};
+pub use multipliers::{Dual, DualProgram, DualSession, Phase};
 #[cfg(feature = "microlp")]
 pub use solve::GoodLp;
 #[cfg(feature = "highs")]

@@ -11,7 +11,7 @@ use crate::milp::{Column, Cost, Milp, Quantity, Row, Sense};
 use crate::solve::{Limits, Reoptimise, Solver, SolverError, Status};
 use unmoved_bounds::engine::Known;
 use unmoved_check::{LinearForm, Multipliers};
-use unmoved_ir::{Lowered, Network, NodeId, Op};
+use unmoved_ir::{Lowered, NodeId, Op};
 use unmoved_property::{Constraint, InputRegion, Norm, RegionKind};
 
 /// The program of one conjunction of constraints: how large can a bound of a weighted mean of them be?
@@ -20,6 +20,9 @@ pub struct DualProgram {
     milp: Milp,
     lambda: Vec<usize>,
     relus: Vec<Undecided>,
+    /// The size of the bound's terms as a linear function of the sizes of columns, and what it is at least.
+    size: Terms,
+    least_size: f64,
 }
 
 /// A ReLU element that the bounds leave undecided and that the constraints depend on.
@@ -38,6 +41,9 @@ struct Undecided {
 }
 
 type Terms = Vec<(usize, f64)>;
+
+/// The terms of a bound count as no smaller than this share of the largest coefficient.
+const LEAST_SIZE: f64 = 1e-6;
 
 /// One case of a ReLU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,12 +148,11 @@ impl DualProgram {
         }
         build.region(std::mem::take(&mut adjoints[0]).into_iter().map(merged), region);
         relus.reverse();
-        Ok(Self { milp: build.finish(), lambda, relus })
-    }
-
-    /// How many elements of ReLUs are undecided.
-    pub fn undecided(&self) -> usize {
-        self.relus.len()
+        let coefficients = constraints.iter().flat_map(|c| c.outputs.iter().chain(&c.inputs));
+        let least_size = LEAST_SIZE * coefficients.map(|(_, c)| c.to_f64().abs()).fold(f64::MIN_POSITIVE, f64::max);
+        // Before terms of the same column meet: what cancels out has been rounded all the same.
+        let size = merged(build.gain.iter().map(|&(c, a)| (c, a.abs())).collect());
+        Ok(Self { milp: build.finish(), lambda, relus, size, least_size })
     }
 
     /// Loads the program into a solver.
@@ -189,14 +194,9 @@ impl DualSession<'_> {
         }
         let solution = solver.minimise(&program.milp.cost, limits)?;
         let (Status::Optimal, Some(values)) = (solution.status, solution.values) else { return Ok(None) };
-        let gains = program.milp.rows[0].terms.iter().filter(|(c, _)| *c != CAP);
-        let size = gains.map(|&(c, a)| (a * values[c]).abs()).sum();
-        Ok(Some(Dual {
-            bound: values[CAP],
-            size,
-            form: program.form(&values),
-            branch: program.branch(&values, splits),
-        }))
+        let size: f64 = program.size.iter().map(|&(c, a)| a * values[c].abs()).sum();
+        let (form, branch) = (program.form(&values), program.branch(&values, splits));
+        Ok(Some(Dual { bound: values[CAP], size: size.max(program.least_size), form, branch }))
     }
 }
 
@@ -344,13 +344,4 @@ impl Build {
         self.milp.rows[0].terms = [(CAP, 1.0)].into_iter().chain(gain).collect();
         self.milp
     }
-}
-
-/// The undecided elements of ReLUs, counted once per element that is read.
-pub fn undecided<'a>(network: &Network, known: impl Fn(NodeId) -> Option<Known<'a>>) -> usize {
-    let mut read: Vec<NodeId> = network.nodes().iter().filter(|n| n.op == Op::Relu).map(|n| n.inputs[0]).collect();
-    read.sort();
-    read.dedup();
-    let count = |b: Known<'_>| b.lower.iter().zip(b.upper).filter(|(l, u)| **l < 0.0 && **u > 0.0).count();
-    read.into_iter().filter_map(known).map(count).sum()
 }

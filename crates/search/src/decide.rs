@@ -2,17 +2,44 @@
 
 use crate::attack;
 use crate::candidates::{Candidates, lock};
-use crate::outcome::{DecidedBy, Options, Outcome, SearchError, Watch};
+use crate::clock::Clock;
+use crate::outcome::{DecidedBy, Engine, Options, Outcome, Progress, SearchError, Watch};
 use crate::plan::Plan;
+use crate::programs;
 use crate::proof::Proof;
 use crate::refine::refine;
 use crate::solver::{self, Answer};
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Instant;
+use unmoved_bounds::engine::Compact;
 use unmoved_bounds::{Propagation, Tier};
-use unmoved_check::{Examiner, Step};
+use unmoved_check::{Certificate, Examiner, Refusal, Step};
+use unmoved_core::EncodeError;
 use unmoved_ir::lower_max_pool;
-use unmoved_property::{Query, Reason, Verdict};
+use unmoved_property::{Norm, Query, Reason, RegionKind, Verdict};
+
+/// What the engines share.
+pub(crate) struct Work<'q, 'w> {
+    pub(crate) query: &'q Query,
+    pub(crate) options: &'w Options,
+    pub(crate) clock: &'w Clock,
+    pub(crate) watch: Watch<'w>,
+}
+
+/// How an engine ended that has not found a counterexample.
+pub(crate) enum Ended {
+    Robust(Certificate, DecidedBy),
+    Open {
+        /// What the checker said of the last proof.
+        refused: Option<Refusal>,
+        /// The solver that says that what is open holds.
+        word: Option<&'static str>,
+    },
+}
+
+impl Ended {
+    pub(crate) const OPEN: Self = Self::Open { refused: None, word: None };
+}
 
 /// Decides the query as far as the means built so far reach.
 ///
@@ -24,7 +51,11 @@ pub fn decide(query: &Query, options: &Options) -> Result<Outcome, SearchError> 
 
 /// [`decide`], telling how it goes.
 pub fn decide_watched(query: &Query, options: &Options, watch: Watch<'_>) -> Result<Outcome, SearchError> {
-    let clock = Clock { start: Instant::now(), limit: options.time_limit };
+    let clock = &Clock::new(options.time_limit);
+    let work = Work { query, options, clock, watch };
+    if options.engine == Engine::Milp && is_round(query) {
+        return Err(EncodeError::L2("ball").into());
+    }
     let mut found = Candidates::default();
     let outcome = Outcome::open(query.unsafe_set().len());
 
@@ -62,46 +93,51 @@ pub fn decide_watched(query: &Query, options: &Options, watch: Watch<'_>) -> Res
     }
 
     let found = Mutex::new(found);
-    let mut plan = Plan::new(&examiner, options);
-    let refused = loop {
-        if proof.outcome.subproblems >= options.subproblems {
-            break None;
+    let mut ended = Ended::OPEN;
+    if options.engine != Engine::Milp {
+        watch(&Progress::Engine(Engine::Search));
+        ended = by_search(&work, &mut examiner, &mut proof, &mut compact, &found);
+        if lock(&found).counterexample.is_some() {
+            let found = found.into_inner().unwrap_or_else(|e| e.into_inner());
+            return Ok(found.into_outcome(proof.outcome, DecidedBy::Search));
         }
-        let effort = plan.effort(&compact);
-        if proof.search(&compact, &effort, || clock.is_out(), &found, watch) {
-            let searched = plan.is_refined() || proof.has_split();
-            match proof.certify(&mut examiner) {
-                Ok(certificate) => {
-                    let by = if searched { DecidedBy::Search } else { DecidedBy::Slopes };
-                    return Ok(proof.outcome.robust(certificate, by));
-                }
-                // What hangs on the rounding of f32 is searched again, with a margin.
-                Err(refusal) if !plan.demand_more() => break Some(refusal),
-                Err(_) => {}
-            }
-        } else if lock(&found).counterexample.is_some() || clock.is_out() {
-            break None;
-        } else if let Some(refinement) = plan.refinement() {
-            let refined = refine(&mut examiner, query.region(), refinement, || clock.is_out(), watch);
-            plan.judge(&refined);
-            proof.outcome.subproblems += refined.subproblems;
-            compact = attack::compact(&examiner, query);
-        } else if plan.is_last() {
-            break None;
-        }
-        proof.reset();
-        proof.close_by_rule(&mut examiner);
-    };
+    }
+    let may_go_on = !clock.is_out() && proof.outcome.subproblems < options.subproblems;
+    if let Ended::Open { refused, .. } = &mut ended
+        && may_go_on
+        && (options.engine == Engine::Milp
+            || options.engine == Engine::Auto && !is_round(query) && programs::is_small(&compact))
+    {
+        let refused = refused.take();
+        watch(&Progress::Engine(Engine::Milp));
+        ended = match programs::close(&work, &mut examiner, &mut proof, &compact, &found) {
+            Ok(Ended::Open { refused: None, word }) => Ended::Open { refused, word },
+            // What was not asked for need not be possible.
+            Err(_) if options.engine == Engine::Auto => Ended::Open { refused, word: None },
+            other => other?,
+        };
+    }
     let mut found = found.into_inner().unwrap_or_else(|e| e.into_inner());
     if found.counterexample.is_some() {
-        return Ok(found.into_outcome(proof.outcome, DecidedBy::Search));
+        return Ok(found.into_outcome(proof.outcome, DecidedBy::Milp));
     }
+    let (refused, word) = match ended {
+        Ended::Robust(certificate, by) => return Ok(proof.outcome.robust(certificate, by)),
+        Ended::Open { refused, word } => (refused, word),
+    };
     let refused = refused.map_or(Reason::Open, |refusal| Reason::Refused(refusal.to_string()));
     let mut reason = found.f32_only.take().map_or(refused, Reason::F32Only);
-    if options.trust_solver && !clock.is_out() {
-        let lowered = lower_max_pool(query.network())?;
-        let propagation = Propagation::new(&lowered, query.region(), Tier::Linear);
-        match solver::ask(query, &propagation, &proof.open(), clock.remaining())? {
+    if options.trust_solver {
+        let answer = match word {
+            Some(word) => Answer::Holds(word),
+            None if clock.is_out() => Answer::Nothing,
+            None => {
+                let lowered = lower_max_pool(query.network())?;
+                let propagation = Propagation::new(&lowered, query.region(), Tier::Linear);
+                solver::ask(query, &propagation, &proof.open(), clock.remaining())?
+            }
+        };
+        match answer {
             Answer::Input(input) if found.accept(query, &input) => {
                 return Ok(found.into_outcome(proof.outcome, DecidedBy::Solver));
             }
@@ -119,18 +155,48 @@ pub fn decide_watched(query: &Query, options: &Options, watch: Watch<'_>) -> Res
     Ok(proof.outcome)
 }
 
-struct Clock {
-    start: Instant,
-    limit: Option<Duration>,
+/// Whether the region is no polyhedron.
+fn is_round(query: &Query) -> bool {
+    matches!(query.region().kind(), RegionKind::Ball { norm: Norm::L2, .. })
 }
 
-impl Clock {
-    /// What is left; `None` for no limit.
-    fn remaining(&self) -> Option<Duration> {
-        self.limit.map(|limit| limit.saturating_sub(self.start.elapsed()))
-    }
-
-    fn is_out(&self) -> bool {
-        self.limit.is_some_and(|limit| self.start.elapsed() >= limit)
+/// Searches and refinements in turns.
+fn by_search(
+    work: &Work<'_, '_>,
+    examiner: &mut Examiner<'_>,
+    proof: &mut Proof<'_>,
+    compact: &mut Compact,
+    found: &Mutex<Candidates>,
+) -> Ended {
+    let Work { query, options, clock, watch } = work;
+    let mut plan = Plan::new(examiner, options);
+    loop {
+        if proof.outcome.subproblems >= options.subproblems {
+            return Ended::OPEN;
+        }
+        let effort = plan.effort(compact);
+        if proof.search(compact, &effort, || clock.is_out(), found, watch) {
+            let searched = plan.is_refined() || proof.has_split();
+            match proof.certify(examiner) {
+                Ok(certificate) => {
+                    let by = if searched { DecidedBy::Search } else { DecidedBy::Slopes };
+                    return Ended::Robust(certificate, by);
+                }
+                // What hangs on the rounding of f32 is searched again, with a margin.
+                Err(refusal) if !plan.demand_more() => return Ended::Open { refused: Some(refusal), word: None },
+                Err(_) => {}
+            }
+        } else if lock(found).counterexample.is_some() || clock.is_out() {
+            return Ended::OPEN;
+        } else if let Some(refinement) = plan.refinement() {
+            let refined = refine(examiner, query.region(), refinement, || clock.is_out(), watch);
+            plan.judge(&refined);
+            proof.outcome.subproblems += refined.subproblems;
+            *compact = attack::compact(examiner, query);
+        } else if plan.is_last() {
+            return Ended::OPEN;
+        }
+        proof.reset();
+        proof.close_by_rule(examiner);
     }
 }

@@ -1,18 +1,21 @@
 //! Decides a query: one entry point, [`decide`], from a [`Query`](unmoved_property::Query) to an [`Outcome`].
 //!
 //! The cheapest means come first: the centre of the region, interval bounds, linear bounds, an attack; then branch and bound with
-//! optimised multipliers, in turns with refinement of intermediate bounds. Whatever finds a proof, `Robust` is said only after
-//! [`unmoved_check::Examiner`] accepted it in this process; whatever finds a counterexample, `Violated` is said only
-//! after [`unmoved_check::replay`] confirmed it in exact arithmetic. [`attack()`] is the attack alone.
+//! optimised multipliers, in turns with refinement of intermediate bounds, or mixed integer and linear programs ([`Engine`]).
+//! Whatever finds a proof, `Robust` is said only after [`unmoved_check::Examiner`] accepted it in this process; whatever finds
+//! a counterexample, `Violated` is said only after [`unmoved_check::replay`] confirmed it in exact arithmetic. [`attack()`] is
+//! the attack alone.
 
 mod attack;
 mod bab;
 mod candidates;
+mod clock;
 mod decide;
 mod goals;
 mod history;
 mod outcome;
 mod plan;
+mod programs;
 mod proof;
 mod refine;
 mod solver;
@@ -20,7 +23,7 @@ mod tree;
 
 pub use attack::{AttackOptions, attack};
 pub use decide::{decide, decide_watched};
-pub use outcome::{DecidedBy, Options, Outcome, Progress, SearchError, Watch};
+pub use outcome::{DecidedBy, Engine, Options, Outcome, Progress, SearchError, Watch};
 
 #[cfg(test)]
 mod tests;

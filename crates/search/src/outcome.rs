@@ -7,6 +7,29 @@ use unmoved_core::{EncodeError, SolverError};
 use unmoved_ir::{IrError, NodeId};
 use unmoved_property::Verdict;
 
+/// What decides where bounds and a short attack do not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Engine {
+    /// The search; where it has come to its end and few ReLUs are undecided, the programs.
+    #[default]
+    Auto,
+    /// Branch and bound with optimised multipliers, and refinement.
+    Search,
+    /// A mixed integer program for points, and branch and bound with linear programs for proofs.
+    Milp,
+}
+
+impl Engine {
+    /// The word for options and messages.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Search => "search",
+            Self::Milp => "milp",
+        }
+    }
+}
+
 /// How a query is to be decided.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
@@ -14,6 +37,8 @@ pub struct Options {
     pub time_limit: Option<Duration>,
     /// The attack on what bounds leave open.
     pub attack: AttackOptions,
+    /// What comes after it.
+    pub engine: Engine,
     /// Report what a MILP solver says of what is left, labelled as such. Needs the feature `highs` beyond tiny networks.
     pub trust_solver: bool,
     /// Threads of the branch and bound.
@@ -27,6 +52,7 @@ impl Default for Options {
         Self {
             time_limit: None,
             attack: AttackOptions::default(),
+            engine: Engine::default(),
             trust_solver: false,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             subproblems: usize::MAX,
@@ -49,7 +75,9 @@ pub enum DecidedBy {
     Search,
     /// Projected gradient descent.
     Attack,
-    /// A MILP solver: its point, replayed, or its word.
+    /// The programs: a MILP solver's point, replayed, or branch and bound by multipliers of linear programs.
+    Milp,
+    /// A MILP solver asked at the very end: its point, replayed, or its word.
     Solver,
     /// Nothing did.
     Nothing,
@@ -65,6 +93,7 @@ impl DecidedBy {
             Self::Slopes => "slopes",
             Self::Search => "search",
             Self::Attack => "attack",
+            Self::Milp => "milp",
             Self::Solver => "solver",
             Self::Nothing => "nothing",
         }
@@ -80,7 +109,7 @@ pub struct Outcome {
     pub decided_by: DecidedBy,
     /// The accepted certificate of a robust verdict.
     pub certificate: Option<Certificate>,
-    /// Per disjunct of the unsafe set, the best lower bound found of one of its constraints: positive means closed.
+    /// Per disjunct of the unsafe set, the best lower bound found of the largest of its constraints: positive means closed.
     pub margins: Vec<f64>,
     /// Subproblems that the branch and bound has bounded.
     pub subproblems: usize,
@@ -91,6 +120,17 @@ pub struct Outcome {
 /// What goes on, for those who wait.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Progress {
+    /// What works on the query now.
+    Engine(Engine),
+    /// The linear programs, after each disjunct.
+    Programs {
+        /// The disjunct.
+        disjunct: usize,
+        /// Programs solved for it.
+        solved: usize,
+        /// Whether it is proved that the disjunct never holds.
+        proved: bool,
+    },
     /// The branch and bound, now and then and at its end.
     Search {
         /// Subproblems bounded in this search.

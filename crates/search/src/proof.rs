@@ -162,6 +162,13 @@ impl<'q> Proof<'q> {
         self.is_closed()
     }
 
+    /// Keeps the proof of a disjunct that other means have found, and the least bound of its leaves.
+    pub(crate) fn close(&mut self, disjunct: usize, steps: Vec<Step>, margin: f64) {
+        let best = &mut self.outcome.margins[disjunct];
+        *best = best.max(margin);
+        self.leaves[disjunct] = Some(steps);
+    }
+
     /// Whether some proof is more than a leaf.
     pub(crate) fn has_split(&self) -> bool {
         self.leaves.iter().flatten().any(|steps| steps.len() > 1)

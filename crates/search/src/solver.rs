@@ -16,11 +16,19 @@ pub(crate) enum Answer {
     Nothing,
 }
 
+/// The solver of this build.
 #[cfg(not(feature = "highs"))]
-use unmoved_core::GoodLp;
+pub(crate) fn solver() -> impl Solver {
+    unmoved_core::GoodLp::microlp()
+}
+
+/// The solver of this build.
+#[cfg(feature = "highs")]
+pub(crate) fn solver() -> impl Solver {
+    unmoved_core::Highs
+}
 
 /// The most binaries that microlp is asked about; beyond, its time is unpredictable.
-#[cfg(not(feature = "highs"))]
 const MICROLP_BINARIES: usize = 40;
 
 /// Asks a MILP solver whether an open disjunct can hold: HiGHS where it is built in, else microlp for small programs.
@@ -31,10 +39,10 @@ pub(crate) fn ask(
     time: Option<Duration>,
 ) -> Result<Answer, SearchError> {
     let milp = encode(query, propagation, Objective::Feasibility, Some(open))?;
-    let (name, solution) = solve(&milp, &Limits { time })?;
+    let solution = solve(&milp, &Limits { time })?;
     Ok(match (solution.status, solution.values) {
         // Coefficients that the solver dropped make it a solver of another program.
-        (Status::Infeasible, _) if solution.ignored == 0 => Answer::Holds(name),
+        (Status::Infeasible, _) if solution.ignored == 0 => Answer::Holds(solver().name()),
         (Status::Optimal | Status::TimeLimit, Some(values)) => {
             query.region().to_f32_inside(&milp.input(&values)).map_or(Answer::Nothing, Answer::Input)
         }
@@ -42,17 +50,16 @@ pub(crate) fn ask(
     })
 }
 
-#[cfg(feature = "highs")]
-fn solve(milp: &Milp, limits: &Limits) -> Result<(&'static str, Solution), SolverError> {
-    let solver = unmoved_core::Highs;
-    Ok((solver.name(), solver.solve(milp, limits)?))
+/// Solves a mixed integer program, if that is not too much for this build's solver.
+pub(crate) fn solve(milp: &Milp, limits: &Limits) -> Result<Solution, SolverError> {
+    fits(milp)?;
+    solver().solve(milp, limits)
 }
 
-#[cfg(not(feature = "highs"))]
-fn solve(milp: &Milp, limits: &Limits) -> Result<(&'static str, Solution), SolverError> {
-    if milp.integers() > MICROLP_BINARIES {
+/// Errors for a program that is too much for this build's solver.
+pub(crate) fn fits(milp: &Milp) -> Result<(), SolverError> {
+    if !cfg!(feature = "highs") && milp.integers() > MICROLP_BINARIES {
         return Err(SolverError::NeedsHighs { what: "a program of more than 40 binaries" });
     }
-    let solver = GoodLp::microlp();
-    Ok((solver.name(), solver.solve(milp, limits)?))
+    Ok(())
 }

@@ -21,6 +21,7 @@ fn unmoved(arguments: &[&str]) -> (String, String, i32) {
 fn every_case_reads_as_it_should() {
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(r"\d+\.\d{3} s\b", "[time] s");
+    settings.add_filter(r"(?m)^ *\d+\.\d\d s  ", "[time] s  ");
     settings.add_filter(r#""(time|check)_s":[0-9.e-]+"#, r#""${1}_s":[time]"#);
     settings.add_filter(r"unmoved \d+\.\d+\.\d+", "unmoved [version]");
     settings.add_filter(r"os error \d+", "os error [number]");
@@ -35,6 +36,17 @@ fn every_case_reads_as_it_should() {
             insta::assert_snapshot!(shown);
         });
     });
+}
+
+#[test]
+#[cfg(not(feature = "highs"))]
+fn what_is_too_large_for_microlp_is_an_error_and_nothing_falls_back() {
+    let models = "../../../../test-models";
+    let (model, image) = (format!("{models}/mnist-residual.onnx"), format!("{models}/digits/3.png"));
+    let question = ["robust", &model, "--image", &image, "--eps", "0.15", "--engine", "milp"];
+    let (stdout, stderr, code) = unmoved(&question);
+    assert_eq!((stdout.as_str(), code), ("", 2));
+    assert!(stderr.contains("more than 40 binaries needs HiGHS") && stderr.contains("--engine search"), "{stderr}");
 }
 
 #[test]

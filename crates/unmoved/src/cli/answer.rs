@@ -7,7 +7,7 @@ use std::time::Duration;
 use unmoved::evaluate::write_image;
 use unmoved::ir::Network;
 use unmoved::property::{Counterexample, Query, Reason, Verdict};
-use unmoved::search::{AttackOptions, Options, Outcome};
+use unmoved::search::{AttackOptions, Engine, Options, Outcome};
 
 /// Where proofs and counterexamples go.
 #[derive(clap::Args)]
@@ -65,9 +65,22 @@ pub(crate) struct SearchArgs {
     /// Threads [default: as many as the processor runs]
     #[arg(long, value_name = "N")]
     threads: Option<std::num::NonZeroUsize>,
+    /// What decides where bounds and a short attack do not
+    #[arg(long, default_value = "auto")]
+    engine: EngineName,
     /// Seed of the attack's random starts
     #[arg(long, default_value_t = 0)]
     seed: u64,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum EngineName {
+    /// Branch and bound with optimised multipliers, and refinement
+    Search,
+    /// A mixed integer program, and branch and bound with linear programs; beyond 40 binaries it needs a build with HiGHS
+    Milp,
+    /// The search; where it comes to its end and few ReLUs are undecided, the programs
+    Auto,
 }
 
 impl SearchArgs {
@@ -77,7 +90,12 @@ impl SearchArgs {
         let time_limit = (!time_limit.is_zero()).then_some(time_limit);
         let threads = self.threads.map_or_else(|| Options::default().threads, usize::from);
         let attack = AttackOptions { seed: self.seed, ..AttackOptions::default() };
-        Ok(Options { time_limit, attack, threads, ..Options::default() })
+        let engine = match self.engine {
+            EngineName::Search => Engine::Search,
+            EngineName::Milp => Engine::Milp,
+            EngineName::Auto => Engine::Auto,
+        };
+        Ok(Options { time_limit, attack, engine, threads, ..Options::default() })
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::path::Path;
+use unmoved::core::{EncodeError, SolverError};
 use unmoved::property::vnnlib::{VnnlibError, VnnlibProblem};
+use unmoved::search::SearchError;
 use unmoved::{ModelError, VnnlibFileError, onnx};
 
 /// An error with a stable code, notes and help.
@@ -102,9 +104,15 @@ impl From<unmoved::ir::IrError> for CliError {
     }
 }
 
-impl From<unmoved::search::SearchError> for CliError {
-    fn from(error: unmoved::search::SearchError) -> Self {
-        Self::new("U0300", error)
+impl From<SearchError> for CliError {
+    fn from(error: SearchError) -> Self {
+        let shown = Self::new("U0300", &error);
+        match error {
+            SearchError::Solver(SolverError::NeedsHighs { .. }) | SearchError::Encode(EncodeError::L2(_)) => {
+                shown.help("--engine search decides without a solver")
+            }
+            _ => shown,
+        }
     }
 }
 

@@ -114,6 +114,11 @@ impl Output {
             }
             let seconds = start.elapsed().as_secs_f64();
             match progress {
+                Progress::Engine(engine) => eprintln!("{seconds:8.2} s  engine: {}", engine.word()),
+                Progress::Programs { disjunct, solved, proved } => eprintln!(
+                    "{seconds:8.2} s  programs: disjunct {disjunct} {} after {solved}",
+                    if *proved { "proved" } else { "open" }
+                ),
                 Progress::Search { subproblems, open, margin } => {
                     eprintln!("{seconds:8.2} s  search: {subproblems} subproblems, {open} open, margin {margin:.5}");
                 }
