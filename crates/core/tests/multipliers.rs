@@ -3,6 +3,7 @@
 mod common;
 
 use common::{Case, random::random_case};
+use std::time::{Duration, Instant};
 use unmoved_bounds::engine::Known;
 use unmoved_bounds::{Propagation, Tier};
 use unmoved_check::{Arithmetic, Examiner, Step, check};
@@ -92,6 +93,27 @@ fn the_checker_accepts_them_under_splits() {
             }
         }
         assert!(accepted > 20 && split > 20, "{accepted} accepted, {split} splits");
+    }
+}
+
+/// A limit is for one run, however long the runs before it took together.
+#[test]
+fn a_time_limit_is_that_of_one_run() {
+    let case = random_case(3);
+    let p = Propagation::new(&case.lowered, case.query.region(), Tier::Interval);
+    let known = |id: NodeId| Some(Known { lower: &p.bounds(id).lower, upper: &p.bounds(id).upper });
+    let constraints = &case.query.unsafe_set()[0].0;
+    let program = DualProgram::new(&case.lowered, case.query.region(), known, constraints).unwrap();
+    for solver in solvers() {
+        let mut session = program.load(&*solver).unwrap();
+        let (limit, start) = (Duration::from_millis(250), Instant::now());
+        for turn in 0.. {
+            session.limit(f64::from(turn % 2));
+            assert!(session.solve(&[], &Limits { time: Some(limit) }).unwrap().is_some(), "{}", solver.name());
+            if start.elapsed() > 2 * limit {
+                break;
+            }
+        }
     }
 }
 

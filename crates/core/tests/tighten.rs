@@ -44,10 +44,8 @@ fn the_linear_tier_is_that_of_the_propagation() {
 mod highs {
     use super::*;
     use std::time::Duration;
-    use unmoved_bounds::LinearForm;
-    use unmoved_check::{self as check, Arithmetic, Certificate, Multipliers, Step};
-    use unmoved_core::{EncodeError, Limits, Objective, Solver, dual_bound};
-    use unmoved_ir::{Exact, NodeId, Rational};
+    use unmoved_core::{EncodeError, Objective};
+    use unmoved_ir::{Exact, NodeId};
     use unmoved_property::{InputRegion, Norm, Query};
 
     /// Every bound of every tier holds at every sampled point, exactly.

@@ -8,6 +8,7 @@
 use super::{Limits, Reoptimise, Solution, Solver, SolverError, Status};
 use crate::milp::{Cost, Milp, Sense};
 use ::highs as sys;
+use std::time::{Duration, Instant};
 use sys::{HighsModelStatus, HighsSolutionStatus, RowProblem};
 
 const NAME: &str = "HiGHS";
@@ -60,6 +61,8 @@ pub struct Session {
     cost: Cost,
     linear: bool,
     ignored: usize,
+    /// The time of all runs.
+    spent: Duration,
 }
 
 impl Session {
@@ -102,7 +105,7 @@ impl Session {
         }
         let bounds = milp.columns.iter().map(|c| [c.lower, c.upper]).collect();
         let (linear, cost) = (milp.integers() == 0, Cost::default());
-        Ok(Self { model: Some(model), columns, bounds, cost, linear, ignored })
+        Ok(Self { model: Some(model), columns, bounds, cost, linear, ignored, spent: Duration::ZERO })
     }
 
     /// Minimises a cost over the program.
@@ -119,9 +122,12 @@ impl Session {
             model.change_column_cost(self.columns[c], a);
         }
         self.cost = cost.clone();
-        let seconds = limits.time.map_or(f64::INFINITY, |t| t.as_secs_f64());
+        // HiGHS counts from when the model was made.
+        let seconds = limits.time.map_or(f64::INFINITY, |t| (self.spent + t).as_secs_f64());
         model.try_set_option("time_limit", seconds).map_err(|_| refused("the time limit was refused"))?;
+        let start = Instant::now();
         let solved = model.try_solve().map_err(|_| refused("the run failed"))?;
+        self.spent += start.elapsed();
         let status = status(solved.status());
         let has_values = solved.primal_solution_status() == HighsSolutionStatus::Feasible;
         let solution = solved.get_solution();
