@@ -1,7 +1,9 @@
 //! `cargo xtask bench`: runs a folder of cases in VNN-COMP form, each as its own process, and compares the verdicts with
 //! those that are known. The results are a CSV file that grows case by case; a run that was broken off goes on from there.
+//! `cargo xtask bench kernels` measures matrix products instead.
 
 mod cases;
+mod kernels;
 mod process;
 mod results;
 mod score;
@@ -12,7 +14,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use cases::Case;
@@ -22,7 +24,23 @@ use score::Score;
 
 /// Arguments of `cargo xtask bench`.
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    other: Option<Other>,
+    #[command(flatten)]
+    cases: Option<CasesArgs>,
+}
+
+/// What else can be measured; a folder of that name needs a `./` before it.
+#[derive(clap::Subcommand)]
+enum Other {
+    /// GFLOP/s of our matrix products, beside those of the crate gemm
+    Kernels,
+}
+
+#[derive(clap::Args)]
+struct CasesArgs {
     /// Folder with instances.csv (onnx,vnnlib,timeout) and, where verdicts are known, expected.csv (onnx,vnnlib,verdict)
     folder: PathBuf,
     /// Cases side by side; each has its share of the processor's threads
@@ -42,8 +60,17 @@ pub(crate) struct Args {
     binary: Option<PathBuf>,
 }
 
-/// Runs what has no result yet and prints the score of all. Errors if a verdict is wrong.
+/// Runs what was asked for.
 pub(crate) fn run(args: &Args) -> Result<()> {
+    match (&args.other, &args.cases) {
+        (Some(Other::Kernels), _) => kernels::run(),
+        (None, Some(cases)) => run_folder(cases),
+        (None, None) => bail!("give a folder with cases, or `kernels`"),
+    }
+}
+
+/// Runs what has no result yet and prints the score of all. Errors if a verdict is wrong.
+fn run_folder(args: &CasesArgs) -> Result<()> {
     let cases = cases::read(&args.folder, args.only.as_deref(), args.time_limit)?;
     ensure!(!cases.is_empty(), "there is no such case in {}", args.folder.display());
     let results = Results::open(&args.out)?;
@@ -58,7 +85,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn run_cases(args: &Args, cases: &[&Case], results: Results) -> Result<Results> {
+fn run_cases(args: &CasesArgs, cases: &[&Case], results: Results) -> Result<Results> {
     let jobs = args.jobs.get().min(cases.len());
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let binary = match &args.binary {

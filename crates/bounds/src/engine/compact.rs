@@ -95,10 +95,11 @@ impl Compact {
     ) -> Self {
         let network = &lowered.network;
         let kept = kept(network, &known, target, wanted);
+        let patches = patches(network);
         let mut unstable: Vec<Unstable> = Vec::new();
         let mut nodes: Vec<Part> = Vec::with_capacity(kept.len());
         for (id, node) in network.iter().take(target.0 + 1) {
-            let mut elements = ordered(node, &kept[id.0]);
+            let mut elements = ordered(&kept[id.0], &patches[id.0]);
             if id == target {
                 elements.sort_unstable();
             }
@@ -126,7 +127,11 @@ impl Compact {
                     Kind::Copy(pairs.collect())
                 }
                 Op::Gather(g) => Kind::Copy(vec![pairs(&elements, |e| g.index[e as usize], &nodes[inputs[0]])]),
-                Op::Dense(_) | Op::Conv2d(_) => affine(network, node, &elements, &nodes[inputs[0]]),
+                Op::Dense(_) | Op::Conv2d(_) => {
+                    let groups = [(&elements, id.0), (&nodes[inputs[0]].elements, inputs[0])];
+                    let [up, down] = groups.map(|(elements, id)| patches[id].groups(elements));
+                    affine(network, node, &elements, &nodes[inputs[0]], [up, down])
+                }
                 Op::MaxPool(_) => unreachable!("max-pools are lowered"),
             };
             nodes.push(Part { kind, inputs, elements, place });
@@ -227,25 +232,65 @@ fn kept<'a>(
 }
 
 /// The kept positions; of an image patch by patch, since neighbours are read together.
-fn ordered(node: &Node, kept: &[bool]) -> Vec<u32> {
-    let mut elements: Vec<u32> = (0..node.shape.len()).filter(|&k| kept[k]).map(|k| k as u32).collect();
-    let patch = patches(node.shape.dims());
-    elements.sort_by_key(|&k| patch(k));
+fn ordered(kept: &[bool], patches: &Patches) -> Vec<u32> {
+    let mut elements: Vec<u32> = (0..kept.len()).filter(|&k| kept[k]).map(|k| k as u32).collect();
+    elements.sort_by_key(|&k| patches.of(k));
     elements
 }
 
-/// The patch of an image that a position belongs to; so many pixels make a patch that their channels fill a block.
-fn patches(dims: &[usize]) -> impl Fn(u32) -> usize + use<> {
-    let [channels, height, width] = match *dims {
-        [c, h, w] => [c, h, w],
-        _ => [1, 1, 1],
+/// How an image falls into patches of so many pixels that their channels fill a block.
+struct Patches {
+    height: usize,
+    width: usize,
+    /// The sides of a patch.
+    down: usize,
+    right: usize,
+    /// Patches begin so many pixels before the image.
+    shift: [usize; 2],
+}
+
+/// The patches of every value. Those that a convolution reads begin where its windows do: then the pixels of a patch, which its
+/// strides often keep together, are read by the same windows.
+fn patches(network: &Network) -> Vec<Patches> {
+    let new = |node: &Node| {
+        let [channels, height, width] = match *node.shape.dims() {
+            [c, h, w] => [c, h, w],
+            _ => [1, 1, 1],
+        };
+        let area = (TILE / channels).max(1);
+        let down = area.isqrt();
+        Patches { height, width, down, right: area / down, shift: [0; 2] }
     };
-    let area = (TILE / channels).max(1);
-    let down = area.isqrt();
-    let (down, right) = (down, area / down);
-    move |k| {
-        let pixel = k as usize % (height * width);
-        pixel / width / down * width + pixel % width / right
+    let mut patches: Vec<Patches> = network.nodes().iter().map(new).collect();
+    for node in network.nodes() {
+        if let Op::Conv2d(conv) = &node.op {
+            let read = &mut patches[node.inputs[0].0];
+            // Whole patches more or less make no difference, and a file may claim any padding.
+            read.shift = [conv.padding[0] % read.down, conv.padding[1] % read.right];
+        }
+    }
+    patches
+}
+
+impl Patches {
+    /// The patch that a position belongs to.
+    fn of(&self, position: u32) -> usize {
+        let pixel = position as usize % (self.height * self.width);
+        let [y, x] = [pixel / self.width + self.shift[0], pixel % self.width + self.shift[1]];
+        y / self.down * (self.width + self.shift[1]) + x / self.right
+    }
+
+    /// Kept elements in groups of at most [`TILE`], each of one patch.
+    fn groups(&self, elements: &[u32]) -> Vec<Vec<u32>> {
+        let mut groups: Vec<Vec<u32>> = Vec::new();
+        for k in 0..elements.len() as u32 {
+            let of = |k: u32| self.of(elements[k as usize]);
+            match groups.last_mut() {
+                Some(group) if group.len() < TILE && of(group[0]) == of(k) => group.push(k),
+                _ => groups.push(vec![k]),
+            }
+        }
+        groups
     }
 }
 
@@ -254,7 +299,14 @@ fn pairs(elements: &[u32], source: impl Fn(u32) -> Option<u32>, read: &Part) -> 
     elements.iter().enumerate().filter_map(|(k, &e)| Some((k as u32, place(e)?))).collect()
 }
 
-fn affine(network: &Network, node: &Node, elements: &[u32], read: &Part) -> Kind {
+/// `groups` are the rows of the blocks upwards and downwards.
+fn affine(
+    network: &Network,
+    node: &Node,
+    elements: &[u32],
+    read: &Part,
+    [up_groups, down_groups]: [Vec<Vec<u32>>; 2],
+) -> Kind {
     let layer = Affine::new(network, node).expect("an affine node");
     let rows: Vec<Vec<(u32, f32)>> = elements
         .iter()
@@ -275,8 +327,6 @@ fn affine(network: &Network, node: &Node, elements: &[u32], read: &Part) -> Kind
     for (k, row) in rows.iter().enumerate() {
         row.iter().for_each(|&(c, w)| columns[c as usize].push((k as u32, w)));
     }
-    let up_groups = groups(elements, node.shape.dims());
-    let down_groups = groups(&read.elements, network.node(node.inputs[0]).shape.dims());
     let list = |entries: &[Vec<(u32, f32)>], row: u32, visit: &mut dyn FnMut(u32, f32)| {
         entries[row as usize].iter().for_each(|&(c, w)| visit(c, w));
     };
@@ -285,18 +335,4 @@ fn affine(network: &Network, node: &Node, elements: &[u32], read: &Part) -> Kind
         down: Blocks::new(down_groups.iter().map(Vec::as_slice), elements.len(), |r, v| list(&columns, r, v)),
         bias: elements.iter().map(|&e| layer.bias(e as usize) as f32).collect(),
     }
-}
-
-/// Kept elements in groups of at most [`TILE`], each of one patch.
-fn groups(elements: &[u32], dims: &[usize]) -> Vec<Vec<u32>> {
-    let patch = patches(dims);
-    let mut groups: Vec<Vec<u32>> = Vec::new();
-    for k in 0..elements.len() as u32 {
-        let of = |k: u32| patch(elements[k as usize]);
-        match groups.last_mut() {
-            Some(group) if group.len() < TILE && of(group[0]) == of(k) => group.push(k),
-            _ => groups.push(vec![k]),
-        }
-    }
-    groups
 }

@@ -81,6 +81,11 @@ impl Blocks {
         Product { blocks: self, from, to }.with_simd(simd);
     }
 
+    /// Weights that are not zero.
+    pub(crate) fn nonzeros(&self) -> usize {
+        self.weights.iter().flatten().filter(|w| **w != 0.0).count()
+    }
+
     /// Multiplications and additions of one [`Blocks::multiply_add`], zeros that fill up blocks included.
     pub(crate) fn operations(&self) -> usize {
         2 * LANES * TILE * self.columns.len()

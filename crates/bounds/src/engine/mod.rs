@@ -5,10 +5,12 @@
 mod compact;
 mod descent;
 mod kernel;
+mod measure;
 mod passes;
 mod probe;
 
 pub use compact::{Compact, Known, Unstable};
 pub use descent::{Ascent, At, Descent, Form, Side, Split, Subproblem};
 pub use kernel::{LANES, Lanes};
+pub use measure::Product;
 pub use probe::Probe;
