@@ -26,9 +26,18 @@ impl Default for AttackOptions {
     }
 }
 
+impl AttackOptions {
+    /// Many times the effort, from other points.
+    pub(crate) fn harder(self) -> Self {
+        Self { steps: 4 * self.steps, restarts: 4 * self.restarts, seed: self.seed.wrapping_add(1) }
+    }
+}
+
 /// The first step as a share of the region's extent: from random points, and from points that are thought to be good.
 const LENGTH: f64 = 0.5;
 const LENGTH_NEAR: f64 = 0.1;
+/// How far a step goes that would take a constraint to zero.
+const PAST: f32 = 1.5;
 /// Each step is this share of the one before.
 const DECAY: f64 = 0.97;
 
@@ -84,6 +93,7 @@ pub(crate) fn seek(
         for (lane, &(restart, disjunct)) in starts.iter().enumerate() {
             let x = if restart == 0 { centre(query) } else { query.region().sample(|| random.f64()) };
             walk.start(lane, &query.unsafe_set()[disjunct], &x);
+            walk.careful[lane] = restart % 2 == 1;
         }
         if walk.descend(starts.len(), LENGTH, options.steps, &out_of_time, &mut accept) || out_of_time() {
             return;
@@ -143,6 +153,8 @@ struct Walk<'a> {
     slope: Vec<Lanes>,
     coefficients: Vec<Lanes>,
     targets: Vec<Vec<Target>>,
+    /// Lanes that go no farther than a little past the constraint that leads: between two constraints there may be little room.
+    careful: [bool; LANES],
 }
 
 impl<'a> Walk<'a> {
@@ -155,6 +167,7 @@ impl<'a> Walk<'a> {
             slope: inputs,
             coefficients: vec![Lanes::splat(0.0); query.network().output_len()],
             targets: (0..LANES).map(|_| Vec::new()).collect(),
+            careful: [false; LANES],
         }
     }
 
@@ -177,6 +190,7 @@ impl<'a> Walk<'a> {
     ) -> bool {
         for step in 0..=steps {
             let mut leaders = [0; LANES];
+            let mut excess = [f32::INFINITY; LANES];
             let outputs = self.probe.outputs(&self.x);
             self.coefficients.fill(Lanes::splat(0.0));
             let mut reached = Vec::new();
@@ -191,8 +205,11 @@ impl<'a> Walk<'a> {
                 if worst.is_none_or(|(_, g)| g <= 0.0) {
                     reached.push(lane);
                 }
-                let Some((leader, _)) = worst else { continue };
+                let Some((leader, value)) = worst else { continue };
                 leaders[lane] = leader;
+                if self.careful[lane] && self.targets[lane].len() > 1 {
+                    excess[lane] = value;
+                }
                 self.targets[lane][leader].outputs.iter().for_each(|&(k, c)| self.coefficients[k].0[lane] = c);
             }
             for lane in reached {
@@ -208,22 +225,31 @@ impl<'a> Walk<'a> {
                 let inputs = self.targets[lane].get(leaders[lane]).map_or(&[][..], |t| &t.inputs);
                 inputs.iter().for_each(|&(i, c)| self.slope[i].0[lane] += c);
             }
-            self.advance(used, length);
+            self.advance(used, length, &excess);
             length *= DECAY;
         }
         false
     }
 
-    /// One step of steepest descent in the region's own norm, `length` as a share of its extent.
-    fn advance(&mut self, used: usize, length: f64) {
+    /// One step of steepest descent in the region's own norm, `length` as a share of its extent, or where that is less as far as
+    /// takes the constraint to a little below zero.
+    fn advance(&mut self, used: usize, length: f64, excess: &[f32; LANES]) {
         let region = self.query.region();
         let limits = region.enclosing_box();
         let RegionKind::Ball { norm: norm @ (Norm::L1 | Norm::L2), eps, .. } = region.kind() else {
-            let length = length as f32;
+            let width = |(l, u): (&f64, &f64)| (u - l) as f32;
+            let mut fall = [0.0; LANES];
+            for (slope, ends) in self.slope.iter().zip(limits.lower.iter().zip(&limits.upper)) {
+                let width = width(ends);
+                fall.iter_mut().zip(&slope.0).for_each(|(fall, s)| *fall += width * s.abs());
+            }
+            let mut lengths = [length as f32; LANES];
+            for (lane, length) in lengths.iter_mut().enumerate() {
+                *length = length.min(PAST * excess[lane] / fall[lane].max(f32::MIN_POSITIVE));
+            }
             for ((x, slope), (&l, &u)) in self.x.iter_mut().zip(&self.slope).zip(limits.lower.iter().zip(&limits.upper))
             {
                 let (l, u) = (l as f32, u as f32);
-                let by = length * (u - l);
                 for lane in 0..LANES {
                     let s = slope.0[lane];
                     let sign = if s > 0.0 {
@@ -233,14 +259,18 @@ impl<'a> Walk<'a> {
                     } else {
                         0.0
                     };
-                    x.0[lane] = (x.0[lane] - by * sign).clamp(l, u);
+                    x.0[lane] = (x.0[lane] - lengths[lane] * (u - l) * sign).clamp(l, u);
                 }
             }
             return;
         };
-        let radius = length * eps.to_f64();
         for lane in 0..used {
             let slope: Vec<f64> = self.slope.iter().map(|s| f64::from(s.0[lane])).collect();
+            let fall = match norm {
+                Norm::L1 => slope.iter().fold(0.0, |most: f64, s| most.max(s.abs())),
+                _ => slope.iter().map(|s| s * s).sum::<f64>().sqrt(),
+            };
+            let radius = (length * eps.to_f64()).min(f64::from(PAST * excess[lane]) / fall.max(f64::MIN_POSITIVE));
             let mut x = self.lane(lane);
             match norm {
                 Norm::L1 => move_l1(&mut x, &slope, limits, radius),

@@ -194,6 +194,9 @@ fn by_search(
             proof.outcome.subproblems += refined.subproblems;
             *compact = attack::compact(examiner, query);
         } else if plan.is_last() {
+            // A part is left that nothing proves: it may hold what the first attack has missed.
+            let harder = options.attack.harder();
+            attack::seek(query, compact, &proof.open(), harder, || clock.is_out(), |x| lock(found).accept(query, x));
             return Ended::OPEN;
         }
         proof.reset();

@@ -18,8 +18,8 @@ pub(crate) struct Plan {
     enough: f32,
 }
 
-/// Operations of the first search: about half a second's worth on two cores.
-const FIRST: f64 = 4e9;
+/// Operations of the first search: about a quarter of a second's worth on two cores.
+const FIRST: f64 = 2e10;
 /// What subproblems that wait may take up, about; beyond, the search dives.
 const MOST_OPEN_BYTES: usize = 1 << 30;
 /// How often a search that closes subproblems may go on for twice as long before a refinement.

@@ -26,6 +26,8 @@ const WORTHWHILE: f64 = 0.01;
 const TRIAL: usize = 32;
 /// It pays where at least this share of them is shown to have one sign.
 const PAYS: f64 = 0.1;
+/// A refinement that costs many times more pays where the one before has settled at least this share.
+const PAYS_AGAIN: f64 = 0.25;
 
 /// What came of it.
 #[derive(Debug, Default, Clone, Copy)]
@@ -37,9 +39,14 @@ pub(crate) struct Refined {
 }
 
 impl Refined {
+    /// Whether as much should be spent on the next elements.
+    fn pays(&self) -> bool {
+        self.tried < TRIAL || self.settled as f64 >= PAYS * self.tried as f64
+    }
+
     /// Whether spending more on each bound is worth it.
     pub(crate) fn has_paid(&self) -> bool {
-        self.settled as f64 >= PAYS * self.tried as f64
+        self.settled as f64 >= PAYS_AGAIN * self.tried as f64
     }
 }
 
@@ -134,7 +141,7 @@ fn layer(
                 }
             };
             let so_far = lock().1;
-            let searches = so_far.tried < TRIAL || so_far.has_paid();
+            let searches = so_far.pays();
             let most = if searches { refinement.nodes } else { 1 };
             let found = elements(compact, node, group, bounds, most, stop);
             let mut done = lock();

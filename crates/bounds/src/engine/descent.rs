@@ -65,15 +65,6 @@ pub struct Ascent {
     pub enough: f32,
 }
 
-/// What the last step weighs in the averages.
-const MEAN: f32 = 0.2;
-
-/// The least unit of a shift, in units of the mean adjoint.
-const LEAST_UNIT: f32 = 3.0;
-
-/// The least that the first step aims at beyond the bound: what is all but proved should get there.
-const LEAST_AMBITION: f32 = 1e-3;
-
 /// Room for [`LANES`] subproblems of one network; reused from batch to batch.
 pub struct Descent<'a> {
     pub(super) compact: &'a Compact,
@@ -83,26 +74,27 @@ pub struct Descent<'a> {
     pub(super) values: Vec<Vec<Lanes>>,
     pub(super) slope: Vec<Lanes>,
     pub(super) shift: Vec<Lanes>,
-    best_slope: Vec<Lanes>,
-    best_shift: Vec<Lanes>,
+    pub(super) best_slope: Vec<Lanes>,
+    pub(super) best_shift: Vec<Lanes>,
+    /// The direction of the last step, by slope and by shift.
+    pub(super) way_slope: Vec<Lanes>,
+    pub(super) way_shift: Vec<Lanes>,
     /// The adjoint of each unstable ReLU's output, and its pre-activation at the minimiser of the relaxation.
     pub(super) adjoint: Vec<Lanes>,
     pub(super) value: Vec<Lanes>,
     pub(super) chord: Vec<Lanes>,
     pub(super) offset: Vec<Lanes>,
     /// The pre-activations, averaged over the last steps: closer to what the relaxation's optimum has than those of one step.
-    mean: Vec<Lanes>,
+    pub(super) mean: Vec<Lanes>,
     pub(super) lower: Vec<Lanes>,
     pub(super) upper: Vec<Lanes>,
     /// 1 for active by a split, -1 for inactive by a split, 0 for free.
-    fixed: Vec<Lanes>,
+    pub(super) fixed: Vec<Lanes>,
     pub(super) constant: Lanes,
     pub(super) bound: Lanes,
-    best_bound: Lanes,
-    /// What a shift is measured in at least; see [`Descent::unit`].
-    least_unit: Lanes,
+    pub(super) best_bound: Lanes,
     /// How much more than the best bound each lane's next step aims at.
-    ambition: Lanes,
+    pub(super) aim: Lanes,
 }
 
 impl<'a> Descent<'a> {
@@ -120,6 +112,8 @@ impl<'a> Descent<'a> {
             shift: list(),
             best_slope: list(),
             best_shift: list(),
+            way_slope: list(),
+            way_shift: list(),
             adjoint: list(),
             value: list(),
             chord: list(),
@@ -131,8 +125,7 @@ impl<'a> Descent<'a> {
             constant: Lanes::ZERO,
             bound: Lanes::ZERO,
             best_bound: Lanes::ZERO,
-            least_unit: Lanes::ZERO,
-            ambition: Lanes::ZERO,
+            aim: Lanes::ZERO,
         }
     }
 
@@ -148,7 +141,7 @@ impl<'a> Descent<'a> {
             self.down(simd, problems);
             self.minimise_input();
             self.up(simd);
-            self.judge(step, ascent);
+            self.judge(step == 1, ascent);
             // With something to spare for the rounding of slopes.
             if (0..self.used).all(|lane| self.best_bound.0[lane] > 2.0 * ascent.enough) {
                 break;
@@ -268,125 +261,6 @@ impl<'a> Descent<'a> {
         self.chord[j].0[lane] = slope;
         self.offset[j].0[lane] = 0.0;
         self.fixed[j].0[lane] = if side == Side::Active { 1.0 } else { -1.0 };
-    }
-
-    /// Keeps what is better, and aims higher where a step has reached half of its aim, lower where it has not helped.
-    #[inline(always)]
-    fn judge(&mut self, step: usize, ascent: &Ascent) {
-        let mut better = [false; LANES];
-        for lane in 0..LANES {
-            let gain = self.bound.0[lane] - self.best_bound.0[lane];
-            let ambition = &mut self.ambition.0[lane];
-            better[lane] = gain > 0.0;
-            if step == 1 {
-                // Enough, and something beyond; not everything, where nothing is enough.
-                let bound = self.bound.0[lane];
-                *ambition = (1.2 * (ascent.enough - bound)).max(LEAST_AMBITION).min(2.0 * bound.abs() + 1.0);
-            } else if gain > 0.5 * *ambition {
-                *ambition *= 1.5;
-            } else if gain <= 0.1 * *ambition {
-                *ambition *= 0.6;
-            }
-            if better[lane] {
-                self.best_bound.0[lane] = self.bound.0[lane];
-            }
-        }
-        for (now, best) in [(&self.slope, &mut self.best_slope), (&self.shift, &mut self.best_shift)] {
-            for (now, best) in now.iter().zip(best) {
-                for lane in 0..LANES {
-                    best.0[lane] = if better[lane] { now.0[lane] } else { best.0[lane] };
-                }
-            }
-        }
-    }
-
-    /// One step up the gradient, `a z` for a slope, `z` for a shift, as long as would lead to the level aimed at were the bound linear
-    /// (Polyak, 1969). A shift is measured in units of its ReLU's adjoint, so that it
-    /// compares with a slope.
-    #[inline(always)]
-    fn step(&mut self, first: bool) {
-        let mut size = Lanes::ZERO;
-        self.measure();
-        for j in 0..self.compact.unstable.len() {
-            let (slope, shift) = self.gradient(j);
-            for lane in 0..LANES {
-                size.0[lane] += slope.0[lane] * slope.0[lane] + shift.0[lane] * shift.0[lane];
-            }
-        }
-        let share = if first { 1.0 } else { MEAN };
-        for (mean, value) in self.mean.iter_mut().zip(&self.value) {
-            for lane in 0..LANES {
-                mean.0[lane] += share * (value.0[lane] - mean.0[lane]);
-            }
-        }
-        let mut length = Lanes::ZERO;
-        for lane in 0..LANES {
-            let way = self.best_bound.0[lane] + self.ambition.0[lane] - self.bound.0[lane];
-            length.0[lane] = way.max(0.0) / size.0[lane].max(1e-20);
-        }
-        for j in 0..self.compact.unstable.len() {
-            let (slope, shift) = self.gradient(j);
-            for lane in 0..LANES {
-                let to = self.slope[j].0[lane] + length.0[lane] * slope.0[lane];
-                self.slope[j].0[lane] = to.clamp(0.0, 1.0);
-            }
-            for lane in 0..LANES {
-                let now = self.shift[j].0[lane];
-                let to = now + length.0[lane] * self.unit(j, lane) * shift.0[lane];
-                // At zero another bound would take over.
-                let stops = if now > 0.0 { to.max(0.0) } else { to.min(0.0) };
-                self.shift[j].0[lane] = if now == 0.0 { to } else { stops };
-            }
-        }
-    }
-
-    /// The gradient by slope and shift of one ReLU, zero where the way is barred.
-    #[inline(always)]
-    fn gradient(&self, j: usize) -> (Lanes, Lanes) {
-        let (mut by_slope, mut by_shift) = (Lanes::ZERO, Lanes::ZERO);
-        let (a, z, fixed) = (&self.adjoint[j], &self.value[j], &self.fixed[j]);
-        let (slope, shift) = (&self.slope[j], &self.shift[j]);
-        let (lower, upper) = (&self.lower[j], &self.upper[j]);
-        for lane in 0..LANES {
-            let (a, z, slope, shift) = (a.0[lane], z.0[lane], slope.0[lane], shift.0[lane]);
-            let has_slope = a > 0.0 && fixed.0[lane] == 0.0;
-            let (high, low) = (slope >= 1.0, slope <= 0.0);
-            let g = a * z;
-            let barred = (high && g > 0.0) || (low && g < 0.0) || shift != 0.0;
-            by_slope.0[lane] = if has_slope && !barred { g } else { 0.0 };
-            // A slope comes to its end before a bound can help.
-            let (above, below) = (z - upper.0[lane], z - lower.0[lane]);
-            let raised = shift > 0.0 || (shift == 0.0 && above > 0.0 && (high || !has_slope));
-            let lowered = shift < 0.0 || (shift == 0.0 && below < 0.0 && (low || !has_slope));
-            let g = if raised {
-                above
-            } else if lowered {
-                below
-            } else {
-                0.0
-            };
-            by_shift.0[lane] = g * self.unit(j, lane);
-        }
-        (by_slope, by_shift)
-    }
-
-    /// Adjoints are often small just where only a shift can help: a unit is never less than some of their mean.
-    #[inline(always)]
-    fn measure(&mut self) {
-        let mut sum = Lanes::ZERO;
-        for a in &self.adjoint {
-            for lane in 0..LANES {
-                sum.0[lane] += a.0[lane].abs();
-            }
-        }
-        let share = LEAST_UNIT / self.adjoint.len().max(1) as f32;
-        self.least_unit = Lanes(sum.0.map(|sum| share * sum + 1e-3));
-    }
-
-    /// What a step along a shift's gradient is measured in.
-    #[inline(always)]
-    fn unit(&self, j: usize, lane: usize) -> f32 {
-        self.adjoint[j].0[lane].abs() + self.shift[j].0[lane].abs() + self.least_unit.0[lane]
     }
 }
 

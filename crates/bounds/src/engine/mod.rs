@@ -2,6 +2,7 @@
 //!
 //! Nothing here is sound under rounding. It proposes multipliers, slopes and splits; the checker decides.
 
+mod ascent;
 mod compact;
 mod descent;
 mod kernel;
