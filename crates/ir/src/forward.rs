@@ -39,16 +39,19 @@ impl Network {
     }
 }
 
+/// So many sums side by side: one alone would wait for each of its products.
+const ROWS: usize = 8;
+
 fn dense_forward<N: Number>(dense: &Dense, x: &[N]) -> Vec<N> {
-    let (weight, bias) = (N::from_tensor(&dense.weight), N::from_tensor(&dense.bias));
-    let row = |(k, b): (usize, N)| {
-        let mut sum = b;
-        for (w, x) in weight[k * x.len()..].iter().zip(x) {
-            sum.add_product(w, x);
+    let (weight, mut y) = (N::from_tensor(&dense.weight), N::from_tensor(&dense.bias));
+    for (rows, sums) in weight.chunks((ROWS * x.len()).max(1)).zip(y.chunks_mut(ROWS)) {
+        for (i, x) in x.iter().enumerate() {
+            for (row, sum) in rows.chunks(dense.inputs()).zip(&mut *sums) {
+                sum.add_product(&row[i], x);
+            }
         }
-        sum
-    };
-    bias.into_iter().enumerate().map(row).collect()
+    }
+    y
 }
 
 fn conv_forward<N: Number>(conv: &Conv2d, x: &[N], shape: &Shape) -> Vec<N> {
@@ -58,7 +61,8 @@ fn conv_forward<N: Number>(conv: &Conv2d, x: &[N], shape: &Shape) -> Vec<N> {
     let [rows, columns] = sliding.output;
     let [kh, kw] = conv.kernel();
     let per_group = channels / conv.groups;
-    let outputs_per_group = conv.outputs() / conv.groups;
+    let outputs = conv.outputs() / conv.groups;
+    let taps = per_group * kh * kw;
     // Taps and the first input that they read, per row and per column.
     let along = |axis: usize, count: usize| -> Vec<(std::ops::Range<usize>, usize)> {
         let of = |out| {
@@ -69,23 +73,31 @@ fn conv_forward<N: Number>(conv: &Conv2d, x: &[N], shape: &Shape) -> Vec<N> {
         (0..count).map(of).collect()
     };
     let (down, right) = (along(0, rows), along(1, columns));
-    let mut y = Vec::with_capacity(conv.outputs() * rows * columns);
-    for o in 0..conv.outputs() {
-        let first = o / outputs_per_group * per_group;
-        for (row_taps, top) in &down {
-            for (column_taps, left) in &right {
-                let mut sum = bias[o].clone();
+    let mut y = vec![N::zero(); conv.outputs() * rows * columns];
+    for group in 0..conv.groups {
+        // All outputs of a pixel side by side: by tap, then by output.
+        let of_group = &weight[group * outputs * taps..(group + 1) * outputs * taps];
+        let weight: Vec<N> =
+            (0..taps).flat_map(|t| of_group[t..].iter().step_by(taps).take(outputs).cloned()).collect();
+        let mut sums = Vec::with_capacity(outputs);
+        for (row, (row_taps, top)) in down.iter().enumerate() {
+            for (column, (column_taps, left)) in right.iter().enumerate() {
+                sums.clear();
+                sums.extend_from_slice(&bias[group * outputs..(group + 1) * outputs]);
                 for c in 0..per_group {
                     for (i, ky) in row_taps.clone().enumerate() {
-                        let line = ((first + c) * height + top + i * conv.dilation[0]) * width + left;
-                        let kernel = ((o * per_group + c) * kh + ky) * kw;
-                        let weights = &weight[kernel + column_taps.start..kernel + column_taps.end];
-                        for (j, w) in weights.iter().enumerate() {
-                            sum.add_product(w, &x[line + j * conv.dilation[1]]);
+                        let line = ((group * per_group + c) * height + top + i * conv.dilation[0]) * width + left;
+                        for (j, kx) in column_taps.clone().enumerate() {
+                            let tap = (c * kh + ky) * kw + kx;
+                            let x = &x[line + j * conv.dilation[1]];
+                            let weights = &weight[tap * outputs..(tap + 1) * outputs];
+                            sums.iter_mut().zip(weights).for_each(|(sum, w)| sum.add_product(w, x));
                         }
                     }
                 }
-                y.push(sum);
+                for (o, sum) in sums.drain(..).enumerate() {
+                    y[((group * outputs + o) * rows + row) * columns + column] = sum;
+                }
             }
         }
     }
