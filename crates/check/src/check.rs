@@ -170,7 +170,8 @@ impl<'q, R: Real, const B: usize> Checker<'q, R, B> {
     fn advance<'s>(&mut self, number: usize, step: &'s Step, queue: &mut Queue<'s>) -> Result<bool, Refusal> {
         let wrong = |wrong| Refusal::Step { step: number, wrong };
         if self.open.is_empty() {
-            // No leaf waits, and what was changed is for good.
+            // What was changed is for good; the leaves that wait are about what was not.
+            self.flush(queue)?;
             queue.base = self.prover.table.changes();
         }
         match step {

@@ -9,3 +9,4 @@ mod rounding;
 mod soundness;
 mod support;
 mod tampering;
+mod trees;

@@ -9,7 +9,7 @@ use unmoved_ir::{Network, NodeId};
 use unmoved_property::Query;
 
 /// A query that some input violates, found by exact replay, with a neighbour of it that may well hold.
-fn violated(rng: &mut Rng, slack: bool) -> Option<(Query, Query)> {
+pub(super) fn violated(rng: &mut Rng, slack: bool) -> Option<(Query, Query)> {
     let network: Arc<Network> = network(rng, slack);
     let region = region(rng, network.input().shape.len());
     let x = sample(rng, &region)?;
@@ -26,7 +26,7 @@ fn violated(rng: &mut Rng, slack: bool) -> Option<(Query, Query)> {
     Some((query_with_counterexample, query(safe)))
 }
 
-fn never_accepted(query: &Query, certificate: &Certificate, seed: u64) {
+pub(super) fn never_accepted(query: &Query, certificate: &Certificate, seed: u64) {
     for arithmetic in [Arithmetic::Float, Arithmetic::Exact] {
         let refused = check(query, certificate, arithmetic);
         assert!(refused.is_err(), "seed {seed}, {arithmetic:?}: {refused:?}\n{}\n{certificate:?}", query.to_text());
