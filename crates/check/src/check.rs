@@ -55,8 +55,8 @@ pub fn check(query: &Query, certificate: &Certificate, arithmetic: Arithmetic) -
     }
 }
 
-/// Errors if a certificate is about something else.
-pub(crate) fn about(query: &Query, certificate: &Certificate) -> Result<(), Refusal> {
+/// Errors if a certificate is about something else than this query. Its steps are not looked at.
+pub fn about(query: &Query, certificate: &Certificate) -> Result<(), Refusal> {
     let network = query.network().digest();
     if network != certificate.network {
         return Err(Refusal::WrongNetwork { network, certificate: certificate.network });

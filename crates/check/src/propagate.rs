@@ -13,6 +13,8 @@ use unmoved_property::InputRegion;
 
 /// How many adjoints all threads together may have, if they are more than one: some gigabytes.
 const MAX_ADJOINTS: usize = 1 << 29;
+/// More threads than any machine runs are of no use.
+const MAX_THREADS: usize = 1024;
 
 /// Everything that bounds of one query are computed from, and the table of those known so far.
 pub(crate) struct Prover<R, const B: usize> {
@@ -56,7 +58,7 @@ impl<R: Real, const B: usize> Prover<R, B> {
     /// Lets so many threads work, or as many as there is room for: each has adjoints of its own.
     pub(crate) fn with_threads(mut self, threads: usize) -> Self {
         let elements: usize = self.layers.nodes.iter().map(|layer| layer.image.len()).sum();
-        let most = (MAX_ADJOINTS / (elements * B).max(1)).max(1);
+        let most = (MAX_ADJOINTS / (elements * B).max(1)).clamp(1, MAX_THREADS);
         self.walkers.resize_with(threads.clamp(1, most), || Walker::new(self.layers.nodes.len()));
         self
     }

@@ -53,7 +53,7 @@ pub fn decide(query: &Query, options: &Options) -> Result<Outcome, SearchError> 
 pub fn decide_watched(query: &Query, options: &Options, watch: Watch<'_>) -> Result<Outcome, SearchError> {
     let clock = &Clock::new(options.time_limit);
     let work = Work { query, options, clock, watch };
-    if options.engine == Engine::Milp && is_round(query) {
+    if (options.engine == Engine::Milp || options.trust_solver) && is_round(query) {
         return Err(EncodeError::L2("ball").into());
     }
     let mut found = Candidates::default();

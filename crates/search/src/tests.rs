@@ -1,7 +1,7 @@
 //! Verdicts against dense sampling and against each other, on random networks of all operators.
 
 use crate::attack::centre;
-use crate::{AttackOptions, DecidedBy, Options, attack, decide};
+use crate::{AttackOptions, DecidedBy, Engine, Options, attack, decide};
 use std::sync::Arc;
 use unmoved_check::{Arithmetic, check, replay};
 use unmoved_ir::testing::{Recipe, Rng, random_network};
@@ -75,6 +75,23 @@ fn nothing_unsafe_is_robust_and_everything_unsafe_is_violated() {
     assert_eq!(decide(&nothing, &Options::default()).unwrap().verdict, Verdict::Robust);
     let everything = Query::new(network, region, vec![Conjunction::default()]).unwrap();
     assert!(matches!(decide(&everything, &Options::default()).unwrap().verdict, Verdict::Violated(_)));
+}
+
+/// No program over reals says anything about a round ball: whoever asks for a solver's word is told so at once.
+#[test]
+fn no_solver_is_asked_about_a_round_ball() {
+    let mut rng = Rng(5);
+    let network = Arc::new(random_network(&mut rng, &Recipe::default()));
+    let ball = loop {
+        let query = query(&mut rng, &network, "1/8");
+        if matches!(query.region().kind(), RegionKind::Ball { norm: Norm::L2, .. }) {
+            break query;
+        }
+    };
+    for (trust_solver, engine) in [(true, Engine::Auto), (false, Engine::Milp)] {
+        let error = decide(&ball, &Options { trust_solver, engine, ..Options::default() }).unwrap_err();
+        assert!(error.to_string().contains("l2"), "{error}");
+    }
 }
 
 #[test]

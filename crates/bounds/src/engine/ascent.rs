@@ -112,7 +112,7 @@ impl Descent<'_> {
                 let unit = scale / (self.adjoint[j].0[lane].abs() + least.0[lane]);
                 let to = self.slope[j].0[lane] + free * unit * self.way_slope[j].0[lane];
                 self.slope[j].0[lane] = to.clamp(0.0, 1.0);
-                let stopped = to < 0.0 || to > 1.0;
+                let stopped = to != self.slope[j].0[lane];
                 self.way_slope[j].0[lane] = if stopped { 0.0 } else { self.way_slope[j].0[lane] };
             }
             for lane in 0..LANES {

@@ -88,6 +88,15 @@ fn headers_and_kinds_that_do_not_exist() {
     assert_eq!(with(77, 2, vec![Step::Lemma { node: NodeId(1), index: 0, side: Side::Lower }]), FormatProblem::Number);
 }
 
+/// What a certificate is about is known before any of its steps is read.
+#[test]
+fn a_header_needs_no_steps() {
+    let whole = empty(every_kind_of_step());
+    let bytes = whole.to_bytes();
+    assert_eq!(Certificate::header(&bytes[..75]), Ok(Certificate { steps: Vec::new(), ..whole }));
+    assert!(Certificate::header(&bytes[..74]).is_err());
+}
+
 #[test]
 fn bytes_after_the_end() {
     let mut bytes = empty(vec![leaf(1)]).to_bytes();

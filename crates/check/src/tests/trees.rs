@@ -77,7 +77,8 @@ fn draw(rng: &mut Rng, checker: &mut Checker<'_, f64, 8>, budget: usize) -> Vec<
                 Err(_) => false,
                 Ok(job) => {
                     let [bound] = checker.prover.bounds(&[job])[..] else { panic!() };
-                    if checker.goal.is_none() && !(bound > 0.0) && rng.below(300) > 0 && tries < 2000 {
+                    if checker.goal.is_none() && (bound.is_nan() || bound <= 0.0) && rng.below(300) > 0 && tries < 2000
+                    {
                         tries += 1;
                         continue;
                     }
