@@ -62,7 +62,7 @@ impl Certificate {
     }
 
     /// Reads what a certificate is about and leaves its steps, which may be many, unread: there are none in the answer.
-    pub fn header(bytes: &[u8]) -> Result<Self, FormatError> {
+    pub(crate) fn header(bytes: &[u8]) -> Result<Self, FormatError> {
         let mut r = Reader { bytes, offset: 0 };
         r.header().map_err(|problem| FormatError { offset: r.offset, problem })
     }

@@ -7,7 +7,7 @@ use crate::propagate::Prover;
 use crate::queue::Queue;
 use crate::real::{Real, sane};
 use crate::region::box_minimum;
-use crate::{Certificate, End, LinearForm, Refusal, Side, Step, WrongStep};
+use crate::{Certificate, End, FormatError, LinearForm, Refusal, Side, Step, WrongStep};
 use std::sync::Arc;
 use unmoved_ir::{Exact, NodeId};
 use unmoved_property::{Constraint, Query};
@@ -46,6 +46,25 @@ pub(crate) const BATCH: usize = 8;
 /// the processor runs; nothing in the answer depends on how many that are.
 pub fn check(query: &Query, certificate: &Certificate, arithmetic: Arithmetic) -> Result<Accepted, Refusal> {
     about(query, certificate)?;
+    prove(query, certificate, arithmetic)
+}
+
+/// [`check`] of a certificate as it is stored: its steps, which may be many, are not read if it is about something else.
+///
+/// # Errors
+/// The outer one if these are not the bytes of a certificate.
+pub fn check_bytes(
+    query: &Query,
+    certificate: &[u8],
+    arithmetic: Arithmetic,
+) -> Result<Result<Accepted, Refusal>, FormatError> {
+    if let Err(refusal) = about(query, &Certificate::header(certificate)?) {
+        return Ok(Err(refusal));
+    }
+    Ok(prove(query, &Certificate::from_bytes(certificate)?, arithmetic))
+}
+
+fn prove(query: &Query, certificate: &Certificate, arithmetic: Arithmetic) -> Result<Accepted, Refusal> {
     match arithmetic {
         Arithmetic::Float => {
             let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -55,8 +74,8 @@ pub fn check(query: &Query, certificate: &Certificate, arithmetic: Arithmetic) -
     }
 }
 
-/// Errors if a certificate is about something else than this query. Its steps are not looked at.
-pub fn about(query: &Query, certificate: &Certificate) -> Result<(), Refusal> {
+/// Errors if a certificate is about something else. Its steps are not looked at.
+pub(crate) fn about(query: &Query, certificate: &Certificate) -> Result<(), Refusal> {
     let network = query.network().digest();
     if network != certificate.network {
         return Err(Refusal::WrongNetwork { network, certificate: certificate.network });

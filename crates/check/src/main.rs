@@ -8,7 +8,7 @@ mod words;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use unmoved_check::{Accepted, Arithmetic, Certificate, Refusal, about, check};
+use unmoved_check::{Accepted, Arithmetic, check_bytes};
 use unmoved_ir::{Network, Rational};
 use unmoved_property::Query;
 
@@ -108,18 +108,12 @@ fn answer(arguments: &Arguments) -> Result<bool, Error> {
     let text = std::fs::read_to_string(query).map_err(|e| format!("{}: {e}", query.display()))?;
     let query = Query::from_text(Arc::new(network), &text).map_err(|e| format!("{}: {e}", query.display()))?;
     let bytes = std::fs::read(certificate).map_err(|e| format!("{}: {e}", certificate.display()))?;
-    let result = decide(&query, &bytes, arguments.arithmetic);
+    let result: Result<Accepted, String> = check_bytes(&query, &bytes, arguments.arithmetic)
+        .map_err(|e| e.to_string())
+        .and_then(|checked| checked.map_err(|refusal| refusal.to_string()));
     let print = if arguments.json { words::json } else { words::text };
     print!("{}", print(&query, arguments.arithmetic, &result));
     Ok(result.is_ok())
-}
-
-fn decide(query: &Query, certificate: &[u8], arithmetic: Arithmetic) -> Result<Accepted, String> {
-    let shown = |refusal: Refusal| refusal.to_string();
-    let header = Certificate::header(certificate).map_err(|e| e.to_string())?;
-    about(query, &header).map_err(shown)?;
-    let certificate = Certificate::from_bytes(certificate).map_err(|e| e.to_string())?;
-    check(query, &certificate, arithmetic).map_err(shown)
 }
 
 fn read_model(path: &Path, arch: Option<&Path>) -> Result<Network, Error> {

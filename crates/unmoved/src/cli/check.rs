@@ -6,7 +6,7 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
-use unmoved::check::{Arithmetic, Certificate, about, check};
+use unmoved::check::{Arithmetic, check_bytes};
 use unmoved::property::Query;
 
 /// `check`
@@ -34,14 +34,10 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     let query = Query::from_text(network, &text)
         .map_err(|e| CliError::new("U0500", format!("{}: {e}", args.query.display())))?;
     let bytes = read(&args.certificate)?;
-    let unreadable = |e| CliError::new("U0501", format!("{}: {e}", args.certificate.display()));
-    let header = Certificate::header(&bytes).map_err(unreadable)?;
     let start = Instant::now();
     let arithmetic = if args.exact { Arithmetic::Exact } else { Arithmetic::Float };
-    let result = match about(&query, &header) {
-        Ok(()) => check(&query, &Certificate::from_bytes(&bytes).map_err(unreadable)?, arithmetic),
-        Err(refusal) => Err(refusal),
-    };
+    let result = check_bytes(&query, &bytes, arithmetic)
+        .map_err(|e| CliError::new("U0501", format!("{}: {e}", args.certificate.display())))?;
     let seconds = start.elapsed().as_secs_f64();
     let (exit, text, json) = match result {
         Ok(accepted) => (
