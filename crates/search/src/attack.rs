@@ -68,8 +68,13 @@ pub(crate) fn at_centre(query: &Query, found: &mut Candidates) -> Result<bool, I
 
 /// The network cut down by the bounds that the examiner has.
 pub(crate) fn compact(examiner: &Examiner<'_>, query: &Query) -> Compact {
-    let known = |id: NodeId| examiner.bounds()[id.0].as_ref().map(|b| Known { lower: &b.lower, upper: &b.upper });
-    Compact::new(examiner.lowered(), query.region(), known)
+    Compact::new(examiner.lowered(), query.region(), known(examiner))
+}
+
+/// The bounds that the examiner has.
+pub(crate) fn known<'e>(examiner: &'e Examiner<'_>) -> impl Fn(NodeId) -> Option<Known<'e>> + Copy {
+    let bounds = examiner.bounds();
+    move |id: NodeId| bounds[id.0].as_ref().map(|b| Known { lower: &b.lower, upper: &b.upper })
 }
 
 /// Looks for inputs that satisfy one of the given disjuncts. `accept` is shown every float32 input that seems to, and ends

@@ -13,13 +13,12 @@ use crate::proof::Proof;
 use crate::solver::{fits, solve, solver};
 use std::sync::Mutex;
 use std::time::Duration;
-use unmoved_bounds::engine::{Compact, Known};
+use unmoved_bounds::engine::Compact;
 use unmoved_bounds::{Propagation, Tier};
 use unmoved_check::{Examiner, Step};
 use unmoved_core::{
     Dual, DualProgram, DualSession, Limits, Milp, Objective, Phase, Quantity, Solver, Status, encode, encode_lowered,
 };
-use unmoved_ir::NodeId;
 
 /// Bounds beyond this share of the terms that they are sums of are taken for proved: at first, and after refusals.
 const ENOUGH: [f64; 4] = [1e-8, 1e-6, 1e-4, 1e-2];
@@ -105,8 +104,7 @@ impl Pass<'_, '_, '_> {
             }
             let milp = encode(query, &propagation, Objective::Worst, Some(&[i]))?;
             fits(&milp)?;
-            let known =
-                |id: NodeId| self.examiner.bounds()[id.0].as_ref().map(|b| Known { lower: &b.lower, upper: &b.upper });
+            let known = attack::known(self.examiner);
             let program = DualProgram::new(self.examiner.lowered(), query.region(), known, constraints)?;
             let mut session = program.load(&solver)?;
             let root = session.solve(&[], &self.limits())?;

@@ -2,11 +2,12 @@
 //! from the input, each layer upon the refined bounds of those before. It is the progressive tightening of Tjeng, Xiao and Tedrake
 //! (ICLR 2019, section 4.2) with another solver.
 
+use crate::attack;
 use crate::bab::{self, Effort, Goal};
 use crate::outcome::{Progress, Watch};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use unmoved_bounds::engine::{Compact, Form, Known, LANES};
+use unmoved_bounds::engine::{Compact, Form, LANES};
 use unmoved_check::{Bounds, Examiner, Side, Step};
 use unmoved_ir::{Lowered, NodeId, Op};
 use unmoved_property::InputRegion;
@@ -116,7 +117,7 @@ fn layer(
     stop: &(impl Fn() -> bool + Sync),
 ) -> (Vec<Vec<Step>>, Refined) {
     let lowered = examiner.lowered();
-    let known = |id: NodeId| examiner.bounds()[id.0].as_ref().map(|b| Known { lower: &b.lower, upper: &b.upper });
+    let known = attack::known(examiner);
     let Some(bounds) = &examiner.bounds()[node.0] else { return Default::default() };
     let undecided = undecided(examiner, node);
     let mut groups: Vec<&[u32]> = undecided.chunks(LANES / 2).collect();

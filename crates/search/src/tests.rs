@@ -134,7 +134,7 @@ mod odd {
     use crate::bab::{Effort, Goal, search};
     use std::sync::mpsc;
     use std::time::Duration;
-    use unmoved_bounds::engine::{Compact, Form, Known};
+    use unmoved_bounds::engine::Form;
     use unmoved_check::Examiner;
     use unmoved_ir::{Builder, Conv2d, DType, Dense, Gather, Op, Tensor};
 
@@ -315,10 +315,7 @@ mod odd {
                 let region = InputRegion::ball(vec![0.0; 3], Norm::Linf, Rational::ONE, None).unwrap();
                 let query = Query::new(network, region, vec![]).unwrap();
                 let examiner = Examiner::new(&query).unwrap();
-                let known = |id: unmoved_ir::NodeId| {
-                    examiner.bounds()[id.0].as_ref().map(|b| Known { lower: &b.lower, upper: &b.upper })
-                };
-                let compact = Compact::new(examiner.lowered(), query.region(), known);
+                let compact = crate::attack::compact(&examiner, &query);
                 // Never positive, so that only panics end it early.
                 let form = Form { node: compact.output(), terms: vec![(0, 1.0)], constant: -0.3, ..Form::default() };
                 let goal = Goal { form, lambda: vec![1.0], group: 0 };
