@@ -101,7 +101,7 @@ pub fn read_model(path: &Path, arch: Option<&Path>) -> Result<Model, ModelError>
 pub fn unsupported_operators(path: &Path) -> Result<Vec<unmoved_onnx::Unsupported>, ModelError> {
     match format(path)? {
         Format::Onnx => {
-            unmoved_onnx::unsupported(path).map_err(|e| ModelError::Onnx { path: path.into(), source: Box::new(e) })
+            unmoved_onnx::unsupported(path, None).map_err(|e| ModelError::Onnx { path: path.into(), source: Box::new(e) })
         }
         Format::Safetensors | Format::Text => Err(ModelError::NotOnnx { path: path.into() }),
     }

@@ -53,6 +53,20 @@ pub enum Error {
         /// Why not.
         problem: Problem,
     },
+    /// A model of several outputs, of which the caller chose none.
+    #[error("the model has {} outputs ({}); one of them must be chosen", names.len(), quoted(names))]
+    Outputs {
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// A chosen output that the model does not have.
+    #[error("nothing in the model gives \"{name}\"; its outputs are {}", quoted(names))]
+    NoSuchOutput {
+        /// What was asked for.
+        name: String,
+        /// The outputs that there are.
+        names: Vec<String>,
+    },
     /// The network itself is at fault.
     #[error(transparent)]
     Network(#[from] IrError),
@@ -118,8 +132,8 @@ pub enum Problem {
     /// A value given twice.
     #[error("\"{0}\" is given twice")]
     DuplicateTensor(String),
-    /// An output besides the first, which is not supported, but read.
-    #[error("its output {index}, \"{tensor}\", is read; only output 0 is supported")]
+    /// An output that is not supported, but read.
+    #[error("its output {index}, \"{tensor}\", is read; it is not supported")]
     SecondOutput {
         /// Its position, from 0.
         index: usize,
@@ -176,6 +190,12 @@ impl From<IrError> for Problem {
     fn from(error: IrError) -> Self {
         Self::of(error)
     }
+}
+
+/// The first few names.
+fn quoted(names: &[String]) -> String {
+    let more = if names.len() > 10 { ", ..." } else { "" };
+    names.iter().take(10).map(|n| format!("\"{n}\"")).collect::<Vec<_>>().join(", ") + more
 }
 
 impl Error {

@@ -22,8 +22,10 @@ pub(crate) struct Graph<'a> {
     pub(crate) opset: i64,
     pub(crate) input: Input<'a>,
     pub(crate) output: &'a str,
-    /// Every node after those it reads, otherwise in the order of the file.
+    /// The nodes that the output needs, each after those it reads, otherwise in the order of the file.
     pub(crate) nodes: Vec<&'a NodeProto>,
+    /// How often those nodes read each tensor.
+    reads: HashMap<&'a str, usize>,
 }
 
 /// The one input; an open batch dimension has become 1.
@@ -34,9 +36,10 @@ pub(crate) struct Input<'a> {
 }
 
 impl<'a> Graph<'a> {
-    pub(crate) fn new(model: &'a ModelProto) -> Result<Self, Error> {
+    /// The part of the model that the tensor `output` needs; without a name, the only output of the model.
+    pub(crate) fn new(model: &'a ModelProto, output: Option<&str>) -> Result<Self, Error> {
         let refuse = |what: &str| Err(Error::model(format!("{what} are not supported")));
-        let proto = model.graph.as_ref().ok_or_else(|| Error::model("the model has no graph"))?;
+        let proto = graph(model)?;
         if !(3..=MAX_IR_VERSION).contains(&model.ir_version()) {
             return Err(Error::model(format!(
                 "ONNX IR version {} is not supported; the supported ones are 3 to {MAX_IR_VERSION}",
@@ -56,13 +59,77 @@ impl<'a> Graph<'a> {
             return refuse("quantised tensors");
         }
         let opset = opset(model)?;
-        let input = input(proto)?;
-        let [output] = proto.output.as_slice() else {
-            return Err(Error::model(format!("a network has one output, the model has {}", proto.output.len())));
-        };
-        let nodes = sorted(proto, opset, input.name)?;
-        Ok(Self { proto, opset, input, output: output.name(), nodes })
+        let free = free_inputs(proto);
+        let order = sorted(proto, opset, &free)?;
+        let output = chosen_output(proto, output)?;
+        let needed = needed(&order, output);
+        let nodes: Vec<&NodeProto> =
+            order.into_iter().zip(needed).filter(|(_, needed)| *needed).map(|(n, _)| n).collect();
+        let mut reads = HashMap::new();
+        for name in nodes.iter().flat_map(|node| &node.input) {
+            *reads.entry(name.as_str()).or_insert(0) += 1;
+        }
+        let input = input(&free, |name| name == output || reads.contains_key(name))?;
+        Ok(Self { proto, opset, input, output, nodes, reads })
     }
+
+    /// Whether a needed node, or the output, reads this tensor.
+    pub(crate) fn is_read(&self, name: &str) -> bool {
+        name == self.output || self.reads.contains_key(name)
+    }
+
+    /// The tensors that are nothing but the output under another name or shape, the output among them.
+    pub(crate) fn same_as_output(&self) -> HashSet<&'a str> {
+        const KEEPING: [&str; 7] = ["Cast", "Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"];
+        let mut same = HashSet::from([self.output]);
+        for node in self.nodes.iter().rev().filter(|n| is_default(n.domain()) && KEEPING.contains(&n.op_type())) {
+            let Some(from) = node.input.first() else { continue };
+            if same.contains(node.output[0].as_str()) && self.reads.get(from.as_str()) == Some(&1) {
+                same.insert(from);
+            }
+        }
+        same
+    }
+}
+
+pub(crate) fn graph(model: &ModelProto) -> Result<&GraphProto, Error> {
+    model.graph.as_ref().ok_or_else(|| Error::model("the model has no graph"))
+}
+
+/// The output of that name, or any other tensor that a node gives; without a name, the only output.
+pub(crate) fn chosen_output<'a>(graph: &'a GraphProto, name: Option<&str>) -> Result<&'a str, Error> {
+    let mut outputs = graph.output.iter().map(|o| o.name());
+    match (name, graph.output.as_slice()) {
+        (None, [output]) => Ok(output.name()),
+        (None, []) => Err(Error::model("the model has no output")),
+        (None, _) => Err(Error::Outputs { names: outputs.map(str::to_owned).collect() }),
+        (Some(name), _) => {
+            let inner = graph.node.iter().flat_map(|n| &n.output).map(String::as_str);
+            let found = outputs.by_ref().chain(inner).find(|&o| o == name && !o.is_empty());
+            found.ok_or_else(|| Error::NoSuchOutput {
+                name: name.to_owned(),
+                names: graph.output.iter().map(|o| o.name().to_owned()).collect(),
+            })
+        }
+    }
+}
+
+/// Which nodes a tensor depends on.
+pub(crate) fn needed(nodes: &[&NodeProto], tensor: &str) -> Vec<bool> {
+    let mut producers = HashMap::new();
+    for (k, node) in nodes.iter().enumerate() {
+        producers.extend(node.output.iter().map(|name| (name.as_str(), k)));
+    }
+    let mut needed = vec![false; nodes.len()];
+    let mut waiting = vec![tensor];
+    while let Some(name) = waiting.pop() {
+        if let Some(&k) = producers.get(name)
+            && !std::mem::replace(&mut needed[k], true)
+        {
+            waiting.extend(nodes[k].input.iter().filter(|name| !name.is_empty()).map(String::as_str));
+        }
+    }
+    needed
 }
 
 /// True for the default operator set, which has two spellings.
@@ -100,15 +167,20 @@ pub(crate) fn opset(model: &ModelProto) -> Result<i64, Error> {
     }
 }
 
-/// The input that is not an initialiser; there must be exactly one.
-fn input(graph: &GraphProto) -> Result<Input<'_>, Error> {
+/// The inputs that are not initialisers.
+fn free_inputs(graph: &GraphProto) -> Vec<&ValueInfoProto> {
     let initialised: HashSet<&str> = graph.initializer.iter().map(|t| t.name()).collect();
-    let free: Vec<_> = graph.input.iter().filter(|i| !initialised.contains(i.name())).collect();
-    let [input] = free.as_slice() else {
-        let names: Vec<_> = free.iter().take(10).map(|i| format!("\"{}\"", i.name())).collect();
+    graph.input.iter().filter(|i| !initialised.contains(i.name())).collect()
+}
+
+/// The one input that is read; what else stands there changes nothing.
+fn input<'a>(free: &[&'a ValueInfoProto], is_read: impl Fn(&str) -> bool) -> Result<Input<'a>, Error> {
+    let read: Vec<_> = free.iter().filter(|i| free.len() == 1 || is_read(i.name())).collect();
+    let [input] = read.as_slice() else {
+        let names: Vec<_> = read.iter().take(10).map(|i| format!("\"{}\"", i.name())).collect();
         return Err(Error::model(format!(
             "a network has one input, the model has {} ({})",
-            free.len(),
+            read.len(),
             names.join(", ")
         )));
     };
@@ -157,23 +229,22 @@ fn tensor_type(value: &ValueInfoProto) -> Option<&TensorType> {
 }
 
 /// Kahn's algorithm, smallest position first, so that a sorted file keeps its order.
-fn sorted<'a>(graph: &'a GraphProto, opset: i64, input: &'a str) -> Result<Vec<&'a NodeProto>, Error> {
+fn sorted<'a>(graph: &'a GraphProto, opset: i64, free: &[&'a ValueInfoProto]) -> Result<Vec<&'a NodeProto>, Error> {
     let fail = |k: usize, problem| node_error(&graph.node[k], opset, problem);
-    let mut given: HashSet<&str> = HashSet::from([input]);
+    let mut given: HashSet<&str> = free.iter().map(|i| i.name()).collect();
     for tensor in &graph.initializer {
         if tensor.name().is_empty() || !given.insert(tensor.name()) {
             let problem = Problem::DuplicateTensor(tensor.name().to_owned());
             return Err(Error::Tensor { tensor: tensor.name().to_owned(), problem });
         }
     }
-    // Who gives each tensor, and as which of its outputs.
-    let mut producers: HashMap<&str, (usize, usize)> = HashMap::new();
+    let mut producers: HashMap<&str, usize> = HashMap::new();
     for (k, node) in graph.node.iter().enumerate() {
         if node.output.first().is_none_or(String::is_empty) {
             return Err(fail(k, Problem::Other("it gives nothing".into())));
         }
-        for (position, name) in node.output.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
-            if given.contains(name.as_str()) || producers.insert(name, (k, position)).is_some() {
+        for name in node.output.iter().filter(|name| !name.is_empty()) {
+            if given.contains(name.as_str()) || producers.insert(name, k).is_some() {
                 return Err(fail(k, Problem::DuplicateTensor(name.clone())));
             }
         }
@@ -184,12 +255,9 @@ fn sorted<'a>(graph: &'a GraphProto, opset: i64, input: &'a str) -> Result<Vec<&
         for name in node.input.iter().filter(|name| !name.is_empty() && !given.contains(name.as_str())) {
             match producers.get(name.as_str()) {
                 None => return Err(fail(k, Problem::MissingTensor(name.clone()))),
-                Some(&(producer, 0)) => {
+                Some(&producer) => {
                     readers[producer].push(k);
                     waiting[k] += 1;
-                }
-                Some(&(producer, index)) => {
-                    return Err(fail(producer, Problem::SecondOutput { index, tensor: name.clone() }));
                 }
             }
         }

@@ -16,6 +16,7 @@
 
 mod attributes;
 mod broadcast;
+mod call;
 mod constant;
 mod error;
 mod export;
@@ -24,6 +25,7 @@ mod graph;
 mod import;
 mod operators;
 mod rounding;
+mod value;
 mod wire;
 
 #[rustfmt::skip]
@@ -51,14 +53,27 @@ use unmoved_ir::Network;
 /// # Errors
 /// See [`Error`]; never panics, whatever the file holds.
 pub fn read(path: &Path) -> Result<Network, Error> {
+    read_file(path, None)
+}
+
+/// Reads the part of a model that the tensor `output` needs: one of several outputs, or any other value of the graph (say, what a
+/// final Sigmoid reads).
+///
+/// # Errors
+/// As [`read`], and [`Error::NoSuchOutput`].
+pub fn read_output(path: &Path, output: &str) -> Result<Network, Error> {
+    read_file(path, Some(output))
+}
+
+fn read_file(path: &Path, output: Option<&str>) -> Result<Network, Error> {
     let bytes = file::read_model(path)?;
-    import::network(&wire::decode(bytes)?, &constant::Origin::beside(path))
+    import::network(&wire::decode(bytes)?, &constant::Origin::beside(path), output)
 }
 
 /// Reads a model without touching the file system: external data are an error. `bytes` may be compressed with gzip.
 pub fn from_bytes(bytes: &[u8]) -> Result<Network, Error> {
     let bytes = file::decompressed(bytes)?;
-    import::network(&wire::decode(bytes)?, &constant::Origin::NoFiles)
+    import::network(&wire::decode(bytes)?, &constant::Origin::NoFiles, None)
 }
 
 /// The network as an ONNX model of opset 17, deterministic.

@@ -22,9 +22,10 @@ mod transpose;
 mod window;
 
 use crate::Problem;
+use crate::call::Call;
 use crate::graph::is_default;
-use crate::import::{Call, Value};
 use crate::schema::NodeProto;
+use crate::value::Value;
 
 /// How one operator is imported.
 pub(crate) struct Operator {

@@ -32,7 +32,7 @@ pub enum CompareError {
 pub fn compare_with_tract(path: &Path, network: &Network, n: usize, seed: u64) -> Result<f64, CompareError> {
     let bytes = file::read_model(path)?;
     let model = wire::decode(bytes.clone())?;
-    let dims = Graph::new(&model)?.input.dims;
+    let dims = Graph::new(&model, None)?.input.dims;
     let double = network.input_dtype() == DType::F64;
     let tract = |e: tract_onnx::prelude::TractError| CompareError::Tract(format!("{e:#}"));
     let runnable = (|| -> TractResult<_> {

@@ -4,7 +4,8 @@
 
 use super::window::{self, Window};
 use crate::Problem;
-use crate::import::{Call, Computed, Value};
+use crate::call::Call;
+use crate::value::{Computed, Value};
 
 pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
     call.at_most(1)?;
@@ -49,5 +50,5 @@ fn average(call: &mut Call, x: &Computed, window: Window, count_padding: bool) -
     let id = call.builder.average_pool(&name, image, kernel, stride, padding, count_padding)?;
     call.note("a depthwise convolution", !taps.is_power_of_two() || !(count_padding || padding == [0; 4]));
     let dims = [&[1], call.builder.shape(id).dims()].concat();
-    Ok(Value::Computed(Computed { id, dims }))
+    Ok(Computed::new(id, dims).into())
 }

@@ -5,13 +5,14 @@
 //! a float in general, so both come with bounds; `rounding.rs` has the proof.
 
 use crate::Problem;
-use crate::import::{Call, Value};
+use crate::call::Call;
 use crate::rounding::{self, Rounded};
+use crate::value::Value;
 use unmoved_ir::Scale;
 
 pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
     call.at_most(5)?;
-    let x = call.computed(0, "X")?;
+    let x = call.computed_in_any_order(0, "X")?;
     let epsilon = f64::from(call.attributes.float("epsilon", 1e-5)?);
     // How running statistics were gathered; inference does not use it.
     call.attributes.float("momentum", 0.9)?;
@@ -44,14 +45,15 @@ pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
         shift.push(s.times(-mean[k]).plus(beta[k]));
     }
     // Batches of vectors and sequences have a channel axis too, but in the network only images do.
-    if x.dims.len() != 4 || x.dims[0] != 1 {
-        let inner: usize = x.dims[2..].iter().product();
-        let outer = x.dims[0];
+    let (held, axis) = (x.held(), x.axis(1));
+    if !matches!(held.as_slice(), [1, _, _, _]) || axis != 1 {
+        let inner: usize = held[axis + 1..].iter().product();
+        let outer: usize = held[..axis].iter().product();
         call.spend((outer * channels).saturating_mul(inner).saturating_mul(2))?;
         let channel_of = |k: usize| k / inner % channels;
         let len = outer * channels * inner;
         scale.values = (0..len).map(|k| scale.values[channel_of(k)]).collect();
         shift = (0..len).map(|k| shift[channel_of(k)]).collect();
     }
-    call.scale_and_shift(&x, scale, rounding::shift(&shift))
+    Ok(call.scale_and_shift(&x, scale, rounding::shift(&shift))?.into())
 }

@@ -3,8 +3,9 @@
 
 use crate::Error;
 use crate::Problem;
+use crate::call::Call;
 use crate::constant::{Constant, Numbers};
-use crate::import::{Call, Value};
+use crate::value::Value;
 use std::sync::Arc;
 use unmoved_ir::Data;
 

@@ -2,7 +2,8 @@
 
 use super::{matrix, window};
 use crate::Problem;
-use crate::import::{Call, Computed, Value};
+use crate::call::Call;
+use crate::value::{Computed, Value};
 use unmoved_ir::{Conv2d, Op};
 
 pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
@@ -15,9 +16,9 @@ pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
         let reason = format!("has shape {}; expected [outputs channels height width]", weight.shape());
         return Err(Problem::input(1, "W", reason));
     };
-    let bias = match call.optional(2) {
-        Some(_) => call.weights(2, "B")?,
-        None => matrix::zeros(&[outputs], weight.dtype())?,
+    let bias = match call.has(2) {
+        true => call.weights(2, "B")?,
+        false => matrix::zeros(&[outputs], weight.dtype())?,
     };
     let expected = window::Expected {
         kernel: Some([height, width]),
@@ -33,5 +34,5 @@ pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
     (conv.stride, conv.padding, conv.dilation, conv.groups) = (window.stride, window.padding, window.dilation, groups);
     let id = call.push(Op::Conv2d(conv), &[image])?;
     let dims = [&[1], call.builder.shape(id).dims()].concat();
-    Ok(Value::Computed(Computed { id, dims }))
+    Ok(Computed::new(id, dims).into())
 }

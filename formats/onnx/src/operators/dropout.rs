@@ -2,8 +2,9 @@
 //! an input and added `seed` and `training_mode`.
 
 use crate::Problem;
+use crate::call::Call;
 use crate::constant::Numbers;
-use crate::import::{Call, Value};
+use crate::value::Value;
 
 pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
     if call.opset < 12 {
@@ -19,5 +20,5 @@ pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
             }
         }
     }
-    call.required(0, "data")
+    call.any_order(0, "data")
 }

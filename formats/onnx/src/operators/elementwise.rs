@@ -3,9 +3,10 @@
 
 use crate::Problem;
 use crate::broadcast::{self, broadcast_dims};
+use crate::call::{Call, without_batch};
 use crate::constant::{Constant, Numbers};
-use crate::import::{Call, Computed, Value, without_batch};
 use crate::rounding::Rounded;
+use crate::value::{Computed, Value};
 use std::sync::Arc;
 use unmoved_ir::{Op, Scale, Shift, Tensor};
 
@@ -65,13 +66,21 @@ pub(super) fn div(call: &mut Call) -> Result<Value, Problem> {
 /// Neg: <https://onnx.ai/onnx/operators/onnx__Neg.html>.
 pub(super) fn neg(call: &mut Call) -> Result<Value, Problem> {
     call.at_most(1)?;
-    let x = call.computed(0, "X")?;
-    Ok(Value::Computed(negated(call, &x, "")?))
+    match call.any_order(0, "X")? {
+        Value::Computed(x) => Ok(negated(call, &x, "")?.into()),
+        Value::Constant(c) => {
+            let zero = match &c.numbers {
+                Numbers::Int(_) => Constant::ints(vec![0]),
+                Numbers::Float(_) => Constant::f64(vec![1], vec![0.0]),
+            };
+            fold(call, &zero.reshaped(vec![]), &c, |a, b| a.plus(-b), i64::checked_sub)
+        }
+    }
 }
 
 fn operands(call: &Call) -> Result<(Value, Value), Problem> {
     call.at_most(2)?;
-    Ok((call.required(0, "A")?, call.required(1, "B")?))
+    Ok((call.any_order(0, "A")?, call.any_order(1, "B")?))
 }
 
 fn ones(like: &[f64]) -> Scale {
@@ -83,52 +92,76 @@ fn zeros(like: &[f64]) -> Shift {
 }
 
 /// The sum of two computed values under their common shape.
-fn sum(call: &mut Call, x: &Computed, y: &Computed) -> Result<Value, Problem> {
+pub(super) fn sum(call: &mut Call, x: &Computed, y: &Computed) -> Result<Value, Problem> {
     let dims = broadcast_dims(&x.dims, &y.dims)?;
-    let (x, y) = (call.expanded(x, &dims)?, call.expanded(y, &dims)?);
+    let (mut x, mut y) = (call.expanded(x, &dims)?, call.expanded(y, &dims)?);
+    if !x.same_order(&y) {
+        (x, y) = (call.row_major(&x)?, call.row_major(&y)?);
+    }
     let (mut left, mut right) = (x.id, y.id);
     if call.builder.shape(left) != call.builder.shape(right) {
-        (left, right) = (call.shaped(&x, without_batch(&dims))?, call.shaped(&y, without_batch(&dims))?);
+        let held = x.held();
+        (left, right) = (call.shaped(&x, without_batch(&held))?, call.shaped(&y, without_batch(&held))?);
     }
     let id = call.push(Op::Add, &[left, right])?;
-    Ok(Value::Computed(Computed { id, dims }))
+    Ok(x.held_by(id).into())
 }
 
 fn negated(call: &mut Call, x: &Computed, suffix: &str) -> Result<Computed, Problem> {
-    let per_channel = x.dims.len() == 4 && x.dims[0] == 1;
-    let n = if per_channel { x.dims[1] } else { x.dims.iter().product() };
-    let id = if per_channel { call.image(x)? } else { x.id };
+    let held = x.held();
+    let (id, n) = match held.as_slice() {
+        &[1, channels, _, _] => (call.image(&x.in_memory())?, channels),
+        _ => (x.id, held.iter().product()),
+    };
     call.spend(n.saturating_mul(4))?;
     let name = call.builder.fresh(&format!("{}{suffix}", call.name));
     let id = call.builder.affine(&name, id, Scale::exact(vec![-1.0; n]), Shift::exact(vec![0.0; n]))?;
     call.note("an addition of the negated value", false);
-    Ok(Computed { id, dims: x.dims.clone() })
+    Ok(x.held_by(id))
 }
 
 /// A computed value and a constant: a scale and shift, per channel where the constant allows.
 fn line(call: &mut Call, x: &Computed, c: &Constant, line: Line) -> Result<Value, Problem> {
     let dims = broadcast_dims(&x.dims, &c.dims)?;
     let x = call.expanded(x, &dims)?;
-    let numbers = match per_channel(&c.dims, &dims) {
-        Some(channels) if c.len() == 1 => vec![c.tensor()?.get(0); channels],
-        Some(_) => c.tensor()?.to_f64(),
-        None => {
-            // Checks the size of the product before anything of that size is built.
-            call.spend(dims.iter().product())?;
-            let map = broadcast::expand(&c.dims, &dims)?;
-            c.tensor()?; // refuses integers and infinities before they are copied
-            c.select(&map.index, map.dims).tensor()?.to_f64()
-        }
+    let c = held_like(call, c, &x)?;
+    let held = x.held();
+    // What the constant must fill: the channels of an image, or everything.
+    let filled = match channels(&held, call.builder.shape(x.id).image()) {
+        Some(axes) if c.dims[axes..].iter().all(|&d| d == 1) => axes,
+        _ => held.len(),
+    };
+    let (from, to) = (&c.dims[..filled], &held[..filled]);
+    let numbers = if from == to {
+        c.tensor()?.to_f64()
+    } else {
+        let map = broadcast::expand(from, to)?;
+        call.spend(map.index.len().saturating_mul(2))?;
+        c.select(&map.index, map.dims).tensor()?.to_f64()
     };
     let (scale, shift) = line(numbers)?;
-    call.scale_and_shift(&x, scale, shift)
+    Ok(call.scale_and_shift(&x, scale, shift)?.into())
 }
 
-/// The number of channels of an image, if a constant of shape `c` is the same all over each of them.
-fn per_channel(c: &[usize], dims: &[usize]) -> Option<usize> {
-    let &[1, channels, _, _] = dims else { return None };
-    let varies = (0..c.len()).filter(|&axis| c[axis] != 1).all(|axis| axis + dims.len() - c.len() == 1);
-    varies.then_some(channels)
+/// How many leading axes are the channels of the image that a node holds, or can hold: `[1, channels, height, width]`
+/// of four, else as many as make up the channels of the node.
+fn channels(held: &[usize], image: Option<[usize; 3]>) -> Option<usize> {
+    if matches!(held, [1, _, _, _]) {
+        return Some(2);
+    }
+    let [channels, ..] = image?;
+    (1..=held.len()).rev().find(|&axes| held[..axes].iter().product::<usize>() == channels)
+}
+
+/// A constant that broadcasts to `x`, with its axes in the order in which the node holds those of `x`.
+fn held_like(call: &mut Call, c: &Constant, x: &Computed) -> Result<Constant, Problem> {
+    let c = c.reshaped([&vec![1; x.dims.len() - c.dims.len()], c.dims.as_slice()].concat());
+    if x.is_row_major() || c.len() == 1 {
+        return Ok(c);
+    }
+    let map = broadcast::transpose(&c.dims, &x.inverse())?;
+    call.spend(map.index.len().saturating_mul(2))?;
+    Ok(c.select(&map.index, map.dims))
 }
 
 /// Two constants: computed now if that is exact.
@@ -140,7 +173,7 @@ fn fold(
     int: fn(i64, i64) -> Option<i64>,
 ) -> Result<Value, Problem> {
     let dims = broadcast_dims(&a.dims, &b.dims)?;
-    call.spend(dims.iter().product::<usize>().saturating_mul(4))?;
+    call.spend(broadcast::checked_len(&dims)?.saturating_mul(4))?;
     let (left, right) = (broadcast::expand(&a.dims, &dims)?, broadcast::expand(&b.dims, &dims)?);
     let (a, b) = (a.select(&left.index, dims.clone()), b.select(&right.index, dims.clone()));
     if let (Numbers::Int(a), Numbers::Int(b)) = (&a.numbers, &b.numbers) {

@@ -1,7 +1,8 @@
 //! Flatten: <https://onnx.ai/onnx/operators/onnx__Flatten.html>. Opset 11 allowed a negative axis.
 
 use crate::Problem;
-use crate::import::{Call, Value};
+use crate::call::Call;
+use crate::value::Value;
 
 pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
     call.at_most(1)?;

@@ -2,8 +2,9 @@
 
 use crate::Problem;
 use crate::broadcast;
+use crate::call::Call;
 use crate::constant::Numbers;
-use crate::import::{Call, Value};
+use crate::value::Value;
 
 pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
     call.at_most(2)?;

@@ -4,9 +4,10 @@
 use super::matrix;
 use crate::Problem;
 use crate::broadcast;
+use crate::call::Call;
 use crate::constant::Constant;
-use crate::import::{Call, Computed, Value};
 use crate::rounding::{self, Rounded};
+use crate::value::{Computed, Value};
 use unmoved_ir::Scale;
 
 pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
@@ -42,14 +43,14 @@ pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
     if alpha == 1.0 && (beta == 1.0 || c.is_none()) {
         let bias = c.map(|c| c.tensor()).transpose()?.unwrap_or(zeros);
         let id = matrix::dense(call, x, weight, bias)?;
-        return Ok(Value::Computed(Computed { id, dims }));
+        return Ok(Computed::new(id, dims).into());
     }
     // The factors are a scale and shift behind a plain layer, which folds them into it with a bound of the rounding.
     let id = matrix::dense(call, x, weight, zeros)?;
     let c = c.map(|c| c.tensor()).transpose()?.map_or_else(|| vec![0.0; outputs], |c| c.to_f64());
     let shift: Vec<Rounded> = c.into_iter().map(|c| Rounded::exact(c).times(f64::from(beta))).collect();
     let scale = Scale::exact(vec![f64::from(alpha); outputs]);
-    call.scale_and_shift(&Computed { id, dims }, scale, rounding::shift(&shift))
+    Ok(call.scale_and_shift(&Computed::new(id, dims), scale, rounding::shift(&shift))?.into())
 }
 
 /// C as one number per output.

@@ -3,8 +3,9 @@
 
 use super::matrix;
 use crate::Problem;
+use crate::call::Call;
 use crate::constant::Constant;
-use crate::import::{Call, Computed, Value};
+use crate::value::{Computed, Value};
 
 pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
     call.at_most(2)?;
@@ -61,5 +62,5 @@ fn multiply(call: &mut Call, x: &Computed, w: &Constant, side: Side) -> Result<V
         Side::Left => (w_keeps.then_some(outputs), x_keeps.then_some(1)),
     };
     dims.extend(row.into_iter().chain(column));
-    Ok(Value::Computed(Computed { id, dims }))
+    Ok(Computed::new(id, dims).into())
 }

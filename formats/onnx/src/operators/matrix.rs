@@ -1,7 +1,7 @@
 //! What Gemm and MatMul share.
 
 use crate::Problem;
-use crate::import::Call;
+use crate::call::Call;
 use std::sync::Arc;
 use unmoved_ir::{DType, Data, Dense, NodeId, Op, Tensor};
 

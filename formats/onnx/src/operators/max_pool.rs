@@ -3,7 +3,8 @@
 
 use super::window;
 use crate::Problem;
-use crate::import::{Call, Computed, Value};
+use crate::call::Call;
+use crate::value::{Computed, Value};
 use unmoved_ir::{MaxPool, Op};
 
 pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
@@ -18,5 +19,5 @@ pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
     let window::Window { kernel, stride, padding, dilation } = window::read(call, expected)?;
     let id = call.push(Op::MaxPool(MaxPool { kernel, stride, padding, dilation }), &[image])?;
     let dims = [&[1], call.builder.shape(id).dims()].concat();
-    Ok(Value::Computed(Computed { id, dims }))
+    Ok(Computed::new(id, dims).into())
 }

@@ -3,8 +3,9 @@
 
 use crate::Problem;
 use crate::broadcast;
+use crate::call::Call;
 use crate::constant::Numbers;
-use crate::import::{Call, Value};
+use crate::value::Value;
 
 pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
     let x = call.required(0, "data")?;
@@ -29,7 +30,7 @@ pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
     if !value_is_zero {
         return Err(Problem::Other("padding with other numbers than zero is not supported".into()));
     }
-    let axes: Vec<i64> = if call.optional(3).is_some() { call.ints(3, "axes")? } else { (0..rank as i64).collect() };
+    let axes: Vec<i64> = if call.has(3) { call.ints(3, "axes")? } else { (0..rank as i64).collect() };
     if pads.len() != 2 * axes.len() {
         return Err(Problem::Shape(format!("{} pads for {} axes", pads.len(), axes.len())));
     }

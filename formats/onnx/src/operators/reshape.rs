@@ -1,7 +1,8 @@
 //! Reshape: <https://onnx.ai/onnx/operators/onnx__Reshape.html>. Opset 14 added `allowzero`.
 
 use crate::Problem;
-use crate::import::{Call, Value};
+use crate::call::Call;
+use crate::value::Value;
 
 pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
     call.at_most(2)?;

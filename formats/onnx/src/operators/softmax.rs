@@ -4,7 +4,8 @@
 
 use crate::Problem;
 use crate::broadcast;
-use crate::import::{Call, Value};
+use crate::call::Call;
+use crate::value::Value;
 
 pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
     call.at_most(1)?;

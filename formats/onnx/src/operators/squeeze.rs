@@ -3,7 +3,8 @@
 
 use crate::Problem;
 use crate::broadcast;
-use crate::import::{Call, Value};
+use crate::call::Call;
+use crate::value::Value;
 
 /// The axes that the node names, if any.
 fn axes(call: &Call) -> Result<Option<Vec<i64>>, Problem> {
@@ -12,7 +13,7 @@ fn axes(call: &Call) -> Result<Option<Vec<i64>>, Problem> {
         return Ok(call.attributes.ints("axes")?.map(<[i64]>::to_vec));
     }
     call.at_most(2)?;
-    call.optional(1).map(|_| call.ints(1, "axes")).transpose()
+    call.has(1).then(|| call.ints(1, "axes")).transpose()
 }
 
 /// The axes of a shape of `rank` dimensions, each at most once.

@@ -1,12 +1,14 @@
-//! Transpose: <https://onnx.ai/onnx/operators/onnx__Transpose.html>. Later opsets only added types.
+//! Transpose: <https://onnx.ai/onnx/operators/onnx__Transpose.html>. Later opsets only added types. Of a computed value
+//! nothing is moved yet: see [`crate::value::Computed`].
 
 use crate::Problem;
 use crate::broadcast;
-use crate::import::{Call, Value};
+use crate::call::Call;
+use crate::value::Value;
 
 pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
     call.at_most(1)?;
-    let x = call.required(0, "data")?;
+    let x = call.any_order(0, "data")?;
     let rank = x.dims().len();
     let perm: Vec<usize> = match call.attributes.ints("perm")? {
         None => (0..rank).rev().collect(),
@@ -21,6 +23,11 @@ pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
             perm
         }
     };
-    let map = broadcast::transpose(x.dims(), &perm)?;
-    call.rearrange(&x, map, "")
+    match &x {
+        Value::Computed(x) => Ok(x.transposed(&perm).into()),
+        Value::Constant(c) => {
+            let map = broadcast::transpose(&c.dims, &perm)?;
+            call.rearrange(&x, map, "")
+        }
+    }
 }

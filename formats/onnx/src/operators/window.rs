@@ -1,7 +1,7 @@
 //! What Conv, MaxPool and AveragePool share: <https://onnx.ai/onnx/operators/onnx__Conv.html>.
 
 use crate::Problem;
-use crate::import::Call;
+use crate::call::Call;
 
 /// The geometry of a window over an image. Padding is top, left, bottom, right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

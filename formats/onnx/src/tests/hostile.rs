@@ -135,6 +135,7 @@ fn shared_weights_have_a_budget() {
         let (from, to) = (if k == 0 { "x".into() } else { format!("t{k}") }, format!("t{}", k + 1));
         model = model.node("MatMul", &["w", &from], &to, vec![]);
     }
+    model = model.output("t300");
     let error = model.read().unwrap_err().to_string();
     assert!(error.contains("weights and index maps of more than"), "{error}");
 }

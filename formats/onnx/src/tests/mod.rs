@@ -2,6 +2,7 @@
 
 mod files;
 mod generated;
+mod graphs;
 mod hostile;
 mod operators;
 mod refusals;
@@ -95,6 +96,12 @@ impl Model {
             ..Default::default()
         };
         self.graph().node.push(node);
+        self
+    }
+
+    /// Gives the tensor of that name instead of `y`.
+    fn output(mut self, name: &str) -> Self {
+        self.graph().output[0].name = Some(name.into());
         self
     }
 
