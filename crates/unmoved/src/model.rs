@@ -100,9 +100,8 @@ pub fn read_model(path: &Path, arch: Option<&Path>) -> Result<Model, ModelError>
 /// Every node of an ONNX file whose operator cannot be read, in the order of the file.
 pub fn unsupported_operators(path: &Path) -> Result<Vec<unmoved_onnx::Unsupported>, ModelError> {
     match format(path)? {
-        Format::Onnx => {
-            unmoved_onnx::unsupported(path, None).map_err(|e| ModelError::Onnx { path: path.into(), source: Box::new(e) })
-        }
+        Format::Onnx => unmoved_onnx::unsupported(path, None)
+            .map_err(|e| ModelError::Onnx { path: path.into(), source: Box::new(e) }),
         Format::Safetensors | Format::Text => Err(ModelError::NotOnnx { path: path.into() }),
     }
 }

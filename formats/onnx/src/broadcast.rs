@@ -1,7 +1,8 @@
 //! Index arithmetic over row-major shapes: broadcasting, permuting, padding.
 
 use crate::Problem;
-use unmoved_ir::{MAX_ELEMENTS, Shape};
+use crate::budget::Budget;
+use unmoved_ir::MAX_ELEMENTS;
 
 /// Element `k` of the result is element `index[k]` of the operand, or zero; the result has shape `dims`.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,12 +26,6 @@ pub(crate) fn checked_len(dims: &[usize]) -> Result<usize, Problem> {
         Some(len) => Ok(len),
         None => Err(Problem::Shape(format!("shape {dims:?} is too large (the limit is {MAX_ELEMENTS} elements)"))),
     }
-}
-
-/// The number of elements of a shape that is to be built: as above, and not empty.
-fn some_len(dims: &[usize]) -> Result<usize, Problem> {
-    checked_len(dims)?;
-    Ok(Shape::new(dims)?.len())
 }
 
 /// For each position of a shape the coordinates, row-major, without allocating for each.
@@ -58,9 +53,20 @@ fn strides(dims: &[usize]) -> Vec<usize> {
     strides
 }
 
-/// Checks the result's size, then builds a map from the operand's offset at each position of the result.
-fn map(dims: Vec<usize>, mut offset: impl FnMut(&[usize]) -> Option<usize>) -> Result<IndexMap, Problem> {
-    let mut index = Vec::with_capacity(some_len(&dims)?);
+/// Room for a map onto a shape, paid for: an index takes twice the room of a weight.
+fn allocated(budget: &mut Budget, dims: &[usize]) -> Result<Vec<Option<u32>>, Problem> {
+    let len = checked_len(dims)?;
+    budget.spend(len.saturating_mul(2))?;
+    Ok(Vec::with_capacity(len))
+}
+
+/// Pays for a map, then builds it from the operand's offset at each position of the result.
+fn map(
+    budget: &mut Budget,
+    dims: Vec<usize>,
+    mut offset: impl FnMut(&[usize]) -> Option<usize>,
+) -> Result<IndexMap, Problem> {
+    let mut index = allocated(budget, &dims)?;
     for_each_position(&dims, |position| index.push(offset(position).map(|i| i as u32)));
     Ok(IndexMap { index, dims })
 }
@@ -80,24 +86,24 @@ pub(crate) fn broadcast_dims(a: &[usize], b: &[usize]) -> Result<Vec<usize>, Pro
 }
 
 /// Repeats an operand of shape `from` until it has the shape `to`, to which it broadcasts.
-pub(crate) fn expand(from: &[usize], to: &[usize]) -> Result<IndexMap, Problem> {
+pub(crate) fn expand(budget: &mut Budget, from: &[usize], to: &[usize]) -> Result<IndexMap, Problem> {
     let steps = strides(from);
     let skip = to.len() - from.len();
-    map(to.to_vec(), |position| {
+    map(budget, to.to_vec(), |position| {
         let along = |axis: usize| if from[axis] == 1 { 0 } else { position[skip + axis] * steps[axis] };
         Some((0..from.len()).map(along).sum())
     })
 }
 
 /// Axis `k` of the result is axis `perm[k]` of the operand.
-pub(crate) fn transpose(from: &[usize], perm: &[usize]) -> Result<IndexMap, Problem> {
+pub(crate) fn transpose(budget: &mut Budget, from: &[usize], perm: &[usize]) -> Result<IndexMap, Problem> {
     let steps = strides(from);
     let dims = perm.iter().map(|&p| from[p]).collect();
-    map(dims, |position| Some(position.iter().zip(perm).map(|(i, &p)| i * steps[p]).sum()))
+    map(budget, dims, |position| Some(position.iter().zip(perm).map(|(i, &p)| i * steps[p]).sum()))
 }
 
 /// Zeros before and after, per axis; negative counts remove.
-pub(crate) fn pad(from: &[usize], before: &[i64], after: &[i64]) -> Result<IndexMap, Problem> {
+pub(crate) fn pad(budget: &mut Budget, from: &[usize], before: &[i64], after: &[i64]) -> Result<IndexMap, Problem> {
     let steps = strides(from);
     let extent = |axis: usize| {
         let total = i64::try_from(from[axis]).ok()?.checked_add(before[axis])?.checked_add(after[axis])?;
@@ -105,7 +111,7 @@ pub(crate) fn pad(from: &[usize], before: &[i64], after: &[i64]) -> Result<Index
     };
     let dims: Option<Vec<usize>> = (0..from.len()).map(extent).collect();
     let dims = dims.ok_or_else(|| Problem::Shape(format!("pads {before:?}, {after:?} do not fit {from:?}")))?;
-    map(dims, |position| {
+    map(budget, dims, |position| {
         let source = |axis: usize| {
             let i = usize::try_from((position[axis] as i64).checked_sub(before[axis])?).ok()?;
             (i < from[axis]).then_some(i * steps[axis])
@@ -115,11 +121,17 @@ pub(crate) fn pad(from: &[usize], before: &[i64], after: &[i64]) -> Result<Index
 }
 
 /// Replaces one axis by the elements at `chosen` along it, arranged in the shape `arranged`.
-pub(crate) fn take(from: &[usize], axis: usize, chosen: &[usize], arranged: &[usize]) -> Result<IndexMap, Problem> {
+pub(crate) fn take(
+    budget: &mut Budget,
+    from: &[usize],
+    axis: usize,
+    chosen: &[usize],
+    arranged: &[usize],
+) -> Result<IndexMap, Problem> {
     let inner: usize = from[axis + 1..].iter().product();
     let outer: usize = from[..axis].iter().product();
     let dims: Vec<usize> = [&from[..axis], arranged, &from[axis + 1..]].concat();
-    let mut index = Vec::with_capacity(some_len(&dims)?);
+    let mut index = allocated(budget, &dims)?;
     for o in 0..outer {
         for &c in chosen {
             let start = (o * from[axis] + c) * inner;
@@ -127,6 +139,47 @@ pub(crate) fn take(from: &[usize], axis: usize, chosen: &[usize], arranged: &[us
         }
     }
     Ok(IndexMap { index, dims })
+}
+
+/// Along each axis the elements at `start`, `start + step`, ..., as many as `dims` says; all of them exist.
+pub(crate) fn slice(
+    budget: &mut Budget,
+    from: &[usize],
+    start: &[usize],
+    step: &[i64],
+    dims: Vec<usize>,
+) -> Result<IndexMap, Problem> {
+    let steps = strides(from);
+    map(budget, dims, |position| {
+        let along = |axis: usize| (start[axis] as i64 + position[axis] as i64 * step[axis]) as usize * steps[axis];
+        Some((0..from.len()).map(along).sum())
+    })
+}
+
+/// Puts an operand at `start` along one axis that then has `extent` elements; the others stay empty.
+pub(crate) fn place(
+    budget: &mut Budget,
+    from: &[usize],
+    axis: usize,
+    start: usize,
+    extent: usize,
+) -> Result<IndexMap, Problem> {
+    let steps = strides(from);
+    let mut dims = from.to_vec();
+    dims[axis] = extent;
+    map(budget, dims, |position| {
+        let inside = position[axis].checked_sub(start).filter(|&i| i < from[axis])?;
+        let along = |k: usize| if k == axis { inside * steps[k] } else { position[k] * steps[k] };
+        Some((0..from.len()).map(along).sum())
+    })
+}
+
+/// The whole repeated along each axis.
+pub(crate) fn tile(budget: &mut Budget, from: &[usize], repeats: &[usize]) -> Result<IndexMap, Problem> {
+    let steps = strides(from);
+    let dims: Option<Vec<usize>> = from.iter().zip(repeats).map(|(d, r)| d.checked_mul(*r)).collect();
+    let dims = dims.ok_or_else(|| Problem::Shape(format!("{from:?} repeated {repeats:?} times is too large")))?;
+    map(budget, dims, |position| Some((0..from.len()).map(|axis| position[axis] % from[axis] * steps[axis]).sum()))
 }
 
 /// An axis counted from the front, or from the back if negative.
@@ -148,8 +201,11 @@ mod tests {
         assert_eq!(broadcast_dims(&[3, 1], &[2, 1, 4]), Ok(vec![2, 3, 4]));
         assert_eq!(broadcast_dims(&[], &[2]), Ok(vec![2]));
         assert!(broadcast_dims(&[2], &[3]).is_err());
-        assert_eq!(indices(&expand(&[2, 1], &[2, 2, 3]).unwrap()), [0, 0, 0, 1, 1, 1, 0, 0, 0, 1, 1, 1]);
-        assert_eq!(indices(&expand(&[], &[2]).unwrap()), [0, 0]);
+        assert_eq!(
+            indices(&expand(&mut Budget::new(), &[2, 1], &[2, 2, 3]).unwrap()),
+            [0, 0, 0, 1, 1, 1, 0, 0, 0, 1, 1, 1]
+        );
+        assert_eq!(indices(&expand(&mut Budget::new(), &[], &[2]).unwrap()), [0, 0]);
     }
 
     #[test]
@@ -159,18 +215,27 @@ mod tests {
         assert_eq!(checked_len(&[0, 1 << 20]), Ok(0));
         assert!(checked_len(&[0, 1 << 40, 1 << 40]).is_err());
         assert!(checked_len(&[1; 33]).is_err());
-        assert!(transpose(&[0, 2], &[1, 0]).is_err());
     }
 
     #[test]
     fn permutes_pads_and_takes() {
-        let t = transpose(&[2, 3], &[1, 0]).unwrap();
+        let t = transpose(&mut Budget::new(), &[2, 3], &[1, 0]).unwrap();
         assert_eq!((indices(&t), t.dims), (vec![0, 3, 1, 4, 2, 5], vec![3, 2]));
-        let p = pad(&[1, 3], &[0, 1], &[0, -1]).unwrap();
+        let p = pad(&mut Budget::new(), &[1, 3], &[0, 1], &[0, -1]).unwrap();
         assert_eq!((indices(&p), p.dims), (vec![-1, 0, 1], vec![1, 3]));
-        assert!(pad(&[1, 3], &[0, -2], &[0, -2]).is_err());
-        let g = take(&[1, 3], 1, &[2, 0, 2, 1], &[2, 2]).unwrap();
+        assert!(pad(&mut Budget::new(), &[1, 3], &[0, -2], &[0, -2]).is_err());
+        let g = take(&mut Budget::new(), &[1, 3], 1, &[2, 0, 2, 1], &[2, 2]).unwrap();
         assert_eq!((indices(&g), g.dims), (vec![2, 0, 2, 1], vec![1, 2, 2]));
+    }
+
+    #[test]
+    fn slices_places_and_tiles() {
+        let s = slice(&mut Budget::new(), &[2, 3], &[0, 2], &[1, -2], vec![2, 2]).unwrap();
+        assert_eq!(indices(&s), [2, 0, 5, 3]);
+        let p = place(&mut Budget::new(), &[2, 1], 1, 1, 3).unwrap();
+        assert_eq!((indices(&p), p.dims), (vec![-1, 0, -1, -1, 1, -1], vec![2, 3]));
+        let t = tile(&mut Budget::new(), &[2, 1], &[2, 2]).unwrap();
+        assert_eq!((indices(&t), t.dims), (vec![0, 0, 1, 1, 0, 0, 1, 1], vec![4, 2]));
     }
 
     #[test]

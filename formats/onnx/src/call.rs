@@ -3,15 +3,11 @@
 use crate::Problem;
 use crate::attributes::Attributes;
 use crate::broadcast::{self, IndexMap};
+use crate::budget::Budget;
 use crate::constant::{Constant, Numbers, Origin};
 use crate::value::{Computed, Value};
 use std::collections::HashMap;
 use unmoved_ir::{Builder, Gather, IrError, NodeId, Op, Scale, Shift, Tensor};
-
-/// The most elements of weights, index maps, scales and folded constants together: a few bytes of a file can ask for a
-/// gigabyte of these (of weights too, since many nodes may share them and each fold needs its own), and for another
-/// with the next few.
-const MAX_BUILT: usize = 1 << 28;
 
 /// The network's shape for an ONNX shape: without the batch.
 pub(crate) fn without_batch(dims: &[usize]) -> &[usize] {
@@ -34,6 +30,8 @@ pub(crate) struct Call<'a> {
     pub(crate) builder: &'a mut Builder,
     pub(crate) origin: &'a Origin,
     pub(crate) inputs: Vec<Option<Value>>,
+    /// How many outputs the node names.
+    pub(crate) outputs: usize,
     /// The values of the outputs after the first.
     pub(crate) further: Vec<Value>,
     pub(crate) shared: &'a mut Shared,
@@ -42,28 +40,14 @@ pub(crate) struct Call<'a> {
 /// What the nodes of a model have in common.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    /// How many elements may still be built; see [`MAX_BUILT`].
-    budget: usize,
+    pub(crate) budget: Budget,
     /// The nodes that hold transposed values row-major, by the transposed node and the order of its axes.
     row_major: HashMap<(NodeId, Vec<usize>, Vec<usize>), NodeId>,
 }
 
 impl Shared {
     pub(crate) fn new() -> Self {
-        Self { budget: MAX_BUILT, row_major: HashMap::new() }
-    }
-
-    /// Takes from the budget of the whole import.
-    fn spend(&mut self, elements: usize) -> Result<(), Problem> {
-        match self.budget.checked_sub(elements) {
-            Some(rest) => {
-                self.budget = rest;
-                Ok(())
-            }
-            None => {
-                Err(Problem::Shape(format!("the model needs weights and index maps of more than {MAX_BUILT} elements")))
-            }
-        }
+        Self { budget: Budget::new(), row_major: HashMap::new() }
     }
 
     /// The value in a node that holds it row-major, which is called `name` if it has to be made.
@@ -76,21 +60,13 @@ impl Shared {
         if let Some(&id) = self.row_major.get(&key) {
             return Ok(Computed::new(id, x.dims.clone()));
         }
-        let map = broadcast::transpose(&key.1, &key.2)?;
-        let y = self.gathered(builder, &x.in_memory(), map, name)?;
+        let map = broadcast::transpose(&mut self.budget, &key.1, &key.2)?;
+        let y = Self::gathered(builder, &x.in_memory(), map, name)?;
         self.row_major.insert(key, y.id);
         Ok(y)
     }
 
-    fn gathered(
-        &mut self,
-        builder: &mut Builder,
-        x: &Computed,
-        map: IndexMap,
-        name: &str,
-    ) -> Result<Computed, Problem> {
-        // An index takes twice the room of a weight.
-        self.spend(map.index.len().saturating_mul(2))?;
+    fn gathered(builder: &mut Builder, x: &Computed, map: IndexMap, name: &str) -> Result<Computed, Problem> {
         let gather = Gather::new(map.index, without_batch(&map.dims))?;
         let id = builder.push(&builder.fresh(name), Op::Gather(gather), &[x.id])?;
         Ok(Computed::new(id, map.dims))
@@ -163,9 +139,14 @@ impl Call<'_> {
         }
     }
 
-    /// Takes from the budget of the whole import; see [`MAX_BUILT`].
+    /// Pays for so many numbers of four bytes.
     pub(crate) fn spend(&mut self, elements: usize) -> Result<(), Problem> {
-        self.shared.spend(elements)
+        self.shared.budget.spend(elements)
+    }
+
+    /// For the index maps of [`broadcast`], which pay for themselves.
+    pub(crate) fn budget(&mut self) -> &mut Budget {
+        &mut self.shared.budget
     }
 
     /// Adds the node that stands for this one.
@@ -241,7 +222,7 @@ impl Call<'_> {
 
     /// As [`Call::rearrange`], of what the node holds.
     pub(crate) fn gathered(&mut self, x: &Computed, map: IndexMap, suffix: &str) -> Result<Computed, Problem> {
-        self.shared.gathered(self.builder, x, map, &format!("{}{suffix}", self.name))
+        Shared::gathered(self.builder, x, map, &format!("{}{suffix}", self.name))
     }
 
     /// The value repeated until it has shape `dims`; itself if it has as many elements already.
@@ -253,7 +234,7 @@ impl Call<'_> {
         if x.dims.iter().product::<usize>() == dims.iter().product::<usize>() {
             return Ok(Computed::new(x.id, dims.to_vec()));
         }
-        let map = broadcast::expand(&x.dims, dims)?;
+        let map = broadcast::expand(self.budget(), &x.dims, dims)?;
         self.gathered(&x, map, ".expanded")
     }
 

@@ -77,6 +77,7 @@ pub(crate) fn network(model: &ModelProto, origin: &Origin, output: Option<&str>)
                 is_output: same_as_output.contains(node.output[0].as_str()),
                 builder: &mut builder,
                 inputs,
+                outputs: node.output.len(),
                 further: Vec::new(),
                 origin,
                 shared: &mut shared,

@@ -16,6 +16,7 @@
 
 mod attributes;
 mod broadcast;
+mod budget;
 mod call;
 mod constant;
 mod error;

@@ -1,12 +1,17 @@
 //! The operators that are read, one file each. A file names the specification and says what changed between opsets.
 
+mod assemble;
 mod average_pool;
 mod batch_normalization;
+mod cast;
 mod constant;
 mod conv;
 mod dropout;
 mod elementwise;
+mod expand;
+mod filled;
 mod flatten;
+mod fold;
 mod gather;
 mod gemm;
 mod identity;
@@ -16,7 +21,10 @@ mod max_pool;
 mod pad;
 mod relu;
 mod reshape;
+mod shape;
+mod slice;
 mod softmax;
+mod space;
 mod squeeze;
 mod transpose;
 mod window;
@@ -36,30 +44,53 @@ pub(crate) struct Operator {
 
 const OPERATORS: &[Operator] = &[
     Operator { name: "Add", import: elementwise::add },
+    Operator { name: "And", import: |call| fold::logical(call, |a, b| a && b) },
     Operator { name: "AveragePool", import: average_pool::import },
     Operator { name: "BatchNormalization", import: batch_normalization::import },
+    Operator { name: "Cast", import: cast::import },
+    Operator { name: "Concat", import: assemble::concat },
     Operator { name: "Constant", import: constant::import },
+    Operator { name: "ConstantOfShape", import: filled::constant_of_shape },
     Operator { name: "Conv", import: conv::import },
+    Operator { name: "DepthToSpace", import: space::depth_to_space },
     Operator { name: "Div", import: elementwise::div },
     Operator { name: "Dropout", import: dropout::import },
+    Operator { name: "Equal", import: |call| fold::compare(call, |order| order.is_eq()) },
+    Operator { name: "Expand", import: expand::import },
     Operator { name: "Flatten", import: flatten::import },
     Operator { name: "Gather", import: gather::import },
     Operator { name: "Gemm", import: gemm::import },
     Operator { name: "GlobalAveragePool", import: average_pool::import_global },
+    Operator { name: "Greater", import: |call| fold::compare(call, |order| order.is_gt()) },
+    Operator { name: "GreaterOrEqual", import: |call| fold::compare(call, |order| order.is_ge()) },
     Operator { name: "Identity", import: identity::import },
+    Operator { name: "Less", import: |call| fold::compare(call, |order| order.is_lt()) },
+    Operator { name: "LessOrEqual", import: |call| fold::compare(call, |order| order.is_le()) },
     Operator { name: "LogSoftmax", import: softmax::import },
     Operator { name: "MatMul", import: mat_mul::import },
     Operator { name: "MaxPool", import: max_pool::import },
+    Operator { name: "Mod", import: elementwise::modulo },
     Operator { name: "Mul", import: elementwise::mul },
     Operator { name: "Neg", import: elementwise::neg },
+    Operator { name: "Not", import: fold::not },
+    Operator { name: "Or", import: |call| fold::logical(call, |a, b| a || b) },
     Operator { name: "Pad", import: pad::import },
+    Operator { name: "Range", import: filled::range },
     Operator { name: "Relu", import: relu::import },
     Operator { name: "Reshape", import: reshape::import },
+    Operator { name: "Shape", import: shape::import },
+    Operator { name: "Size", import: shape::import_size },
+    Operator { name: "Slice", import: slice::import },
     Operator { name: "Softmax", import: softmax::import },
+    Operator { name: "SpaceToDepth", import: space::space_to_depth },
+    Operator { name: "Split", import: slice::split },
     Operator { name: "Squeeze", import: squeeze::import },
     Operator { name: "Sub", import: elementwise::sub },
+    Operator { name: "Tile", import: expand::tile },
     Operator { name: "Transpose", import: transpose::import },
     Operator { name: "Unsqueeze", import: squeeze::import_un },
+    Operator { name: "Where", import: assemble::where_ },
+    Operator { name: "Xor", import: |call| fold::logical(call, |a, b| a != b) },
 ];
 
 /// Operators that no later version will read either; only for a better message.

@@ -34,6 +34,20 @@ impl Rounded {
         Self { value, error: up(self.error * factor.abs() + rounding) }
     }
 
+    /// `self / divisor`, the divisor exact; infinite if that is zero.
+    pub(crate) fn over(self, divisor: f64) -> Self {
+        let value = self.value / divisor;
+        let rounding = if self.value == 0.0 {
+            0.0
+        } else if value.abs() >= SAFE && self.value.abs() >= SAFE {
+            // The residual is representable, and the quotient's error is the residual's over the divisor.
+            (value.mul_add(divisor, -self.value) / divisor).abs()
+        } else {
+            4.0 * f64::MIN_POSITIVE + f64::EPSILON * value.abs()
+        };
+        Self { value, error: up(self.error / divisor.abs() + rounding) }
+    }
+
     /// `self + term`, the term exact.
     pub(crate) fn plus(self, term: f64) -> Self {
         let value = self.value + term;
@@ -102,6 +116,10 @@ mod tests {
             let got = Rounded::exact(a).times(b).plus(c);
             let truth = &(&r(a) * &r(b)) + &r(c);
             prop_assert!((&truth - &r(got.value)).abs() <= r(got.error));
+            if let Some(truth) = truth.checked_div(&r(b)) {
+                let got = got.over(b);
+                prop_assert!((&truth - &r(got.value)).abs() <= r(got.error));
+            }
         }
 
         #[test]

@@ -97,6 +97,12 @@ impl Computed {
         Self { id, ..self.clone() }
     }
 
+    /// What the node of this holds row-major, taken as a value whose axes are ordered as those of `like`.
+    pub(crate) fn in_order_of(&self, like: &Self) -> Self {
+        let order = (0..like.dims.len()).map(|axis| like.axis(axis)).collect();
+        Self::ordered(self.id, &self.held(), order)
+    }
+
     pub(crate) fn same_order(&self, other: &Self) -> bool {
         self.order == other.order
     }

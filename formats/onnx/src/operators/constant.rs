@@ -5,20 +5,15 @@ use crate::Error;
 use crate::Problem;
 use crate::call::Call;
 use crate::constant::{Constant, Numbers};
+use crate::schema::TensorProto;
 use crate::value::Value;
 use std::sync::Arc;
 use unmoved_ir::Data;
 
 pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
     call.at_most(0)?;
-    let of_tensor = match call.attributes.tensor("value")? {
-        Some(tensor) => Some(Constant::from_proto(tensor, call.origin).map_err(|error| match error {
-            Error::Tensor { problem, .. } => problem,
-            other => Problem::Other(other.to_string()),
-        })?),
-        None => None,
-    };
-    let mut given: Vec<Constant> = of_tensor.into_iter().collect();
+    let tensor = call.attributes.tensor("value")?;
+    let mut given: Vec<Constant> = tensor.map(|tensor| of_tensor(call, tensor)).transpose()?.into_iter().collect();
     if call.opset >= 12 {
         let floats = |dims, values| Constant { dims, numbers: Numbers::Float(Data::F32(Arc::new(values))) };
         given.extend(call.attributes.optional_float("value_float")?.map(|v| floats(vec![], vec![v])));
@@ -31,4 +26,12 @@ pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
         Ok([constant]) => Ok(Value::Constant(constant)),
         Err(given) => Err(Problem::Other(format!("expected one value, found {}", given.len()))),
     }
+}
+
+/// A tensor that an attribute holds.
+pub(super) fn of_tensor(call: &Call, tensor: &TensorProto) -> Result<Constant, Problem> {
+    Constant::from_proto(tensor, call.origin).map_err(|error| match error {
+        Error::Tensor { problem, .. } => problem,
+        other => Problem::Other(other.to_string()),
+    })
 }

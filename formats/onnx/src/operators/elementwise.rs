@@ -1,14 +1,14 @@
 //! Add, Sub, Mul, Div, Neg: <https://onnx.ai/onnx/operators/onnx__Add.html> and so on, with numpy broadcasting. Opset 7
 //! introduced that; later ones only added types.
 
+use super::fold;
 use crate::Problem;
 use crate::broadcast::{self, broadcast_dims};
 use crate::call::{Call, without_batch};
 use crate::constant::{Constant, Numbers};
 use crate::rounding::Rounded;
 use crate::value::{Computed, Value};
-use std::sync::Arc;
-use unmoved_ir::{Op, Scale, Shift, Tensor};
+use unmoved_ir::{Op, Scale, Shift};
 
 /// A constant beside a computed value: what becomes of `[factor, summand]`, from the constant's elements.
 type Line = fn(Vec<f64>) -> Result<(Scale, Shift), Problem>;
@@ -19,7 +19,7 @@ pub(super) fn add(call: &mut Call) -> Result<Value, Problem> {
         (Value::Computed(x), Value::Constant(c)) | (Value::Constant(c), Value::Computed(x)) => {
             line(call, &x, &c, |c| Ok((ones(&c), Shift::exact(c))))
         }
-        (Value::Constant(a), Value::Constant(b)) => fold(call, &a, &b, |a, b| a.plus(b), i64::checked_add),
+        (Value::Constant(a), Value::Constant(b)) => fold::numbers(call, &a, &b, |a, b| a.plus(b), i64::checked_add),
     }
 }
 
@@ -35,7 +35,7 @@ pub(super) fn sub(call: &mut Call) -> Result<Value, Problem> {
         (Value::Constant(c), Value::Computed(x)) => {
             line(call, &x, &c, |c| Ok((Scale::exact(vec![-1.0; c.len()]), Shift::exact(c))))
         }
-        (Value::Constant(a), Value::Constant(b)) => fold(call, &a, &b, |a, b| a.plus(-b), i64::checked_sub),
+        (Value::Constant(a), Value::Constant(b)) => fold::numbers(call, &a, &b, |a, b| a.plus(-b), i64::checked_sub),
     }
 }
 
@@ -45,7 +45,7 @@ pub(super) fn mul(call: &mut Call) -> Result<Value, Problem> {
         (Value::Computed(x), Value::Constant(c)) | (Value::Constant(c), Value::Computed(x)) => {
             line(call, &x, &c, |c| Ok((Scale::exact(c.clone()), zeros(&c))))
         }
-        (Value::Constant(a), Value::Constant(b)) => fold(call, &a, &b, |a, b| a.times(b), i64::checked_mul),
+        (Value::Constant(a), Value::Constant(b)) => fold::numbers(call, &a, &b, |a, b| a.times(b), i64::checked_mul),
     }
 }
 
@@ -58,9 +58,26 @@ pub(super) fn div(call: &mut Call) -> Result<Value, Problem> {
             }
             Ok((Scale::reciprocal(&c), zeros(&c)))
         }),
-        // An integer quotient rounds towards zero and a float one mostly has no float: neither is worth its rules.
-        (Value::Constant(_), Value::Constant(_)) => Err(Problem::Rounds),
+        // Integers are divided towards zero.
+        (Value::Constant(a), Value::Constant(b)) => fold::numbers(call, &a, &b, Rounded::over, i64::checked_div),
     }
+}
+
+/// Mod of constants: <https://onnx.ai/onnx/operators/onnx__Mod.html>. The result has the sign of the divisor, with `fmod`
+/// that of the dividend.
+pub(super) fn modulo(call: &mut Call) -> Result<Value, Problem> {
+    let fmod = call.attributes.flag("fmod", false)?;
+    let (Value::Constant(a), Value::Constant(b)) = operands(call)? else {
+        return Err(Problem::Discontinuous);
+    };
+    if [&a, &b].iter().any(|c| matches!(c.numbers, Numbers::Float(_))) {
+        return Err(Problem::Other("only remainders of integers are supported".into()));
+    }
+    let floored: fn(i64, i64) -> Option<i64> = |a, b| {
+        let rest = a.checked_rem(b)?;
+        Some(if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest })
+    };
+    fold::numbers(call, &a, &b, |a, _| a, if fmod { i64::checked_rem } else { floored })
 }
 
 /// Neg: <https://onnx.ai/onnx/operators/onnx__Neg.html>.
@@ -73,7 +90,7 @@ pub(super) fn neg(call: &mut Call) -> Result<Value, Problem> {
                 Numbers::Int(_) => Constant::ints(vec![0]),
                 Numbers::Float(_) => Constant::f64(vec![1], vec![0.0]),
             };
-            fold(call, &zero.reshaped(vec![]), &c, |a, b| a.plus(-b), i64::checked_sub)
+            fold::numbers(call, &zero.reshaped(vec![]), &c, |a, b| a.plus(-b), i64::checked_sub)
         }
     }
 }
@@ -135,7 +152,7 @@ fn line(call: &mut Call, x: &Computed, c: &Constant, line: Line) -> Result<Value
     let numbers = if from == to {
         c.tensor()?.to_f64()
     } else {
-        let map = broadcast::expand(from, to)?;
+        let map = broadcast::expand(call.budget(), from, to)?;
         call.spend(map.index.len().saturating_mul(2))?;
         c.select(&map.index, map.dims).tensor()?.to_f64()
     };
@@ -159,33 +176,7 @@ fn held_like(call: &mut Call, c: &Constant, x: &Computed) -> Result<Constant, Pr
     if x.is_row_major() || c.len() == 1 {
         return Ok(c);
     }
-    let map = broadcast::transpose(&c.dims, &x.inverse())?;
+    let map = broadcast::transpose(call.budget(), &c.dims, &x.inverse())?;
     call.spend(map.index.len().saturating_mul(2))?;
     Ok(c.select(&map.index, map.dims))
-}
-
-/// Two constants: computed now if that is exact.
-fn fold(
-    call: &mut Call,
-    a: &Constant,
-    b: &Constant,
-    float: fn(Rounded, f64) -> Rounded,
-    int: fn(i64, i64) -> Option<i64>,
-) -> Result<Value, Problem> {
-    let dims = broadcast_dims(&a.dims, &b.dims)?;
-    call.spend(broadcast::checked_len(&dims)?.saturating_mul(4))?;
-    let (left, right) = (broadcast::expand(&a.dims, &dims)?, broadcast::expand(&b.dims, &dims)?);
-    let (a, b) = (a.select(&left.index, dims.clone()), b.select(&right.index, dims.clone()));
-    if let (Numbers::Int(a), Numbers::Int(b)) = (&a.numbers, &b.numbers) {
-        let values: Option<Vec<i64>> = a.iter().zip(b.iter()).map(|(&a, &b)| int(a, b)).collect();
-        let values = values.ok_or_else(|| Problem::Other("an integer overflows".into()))?;
-        return Ok(Value::Constant(Constant { dims, numbers: Numbers::Int(Arc::new(values)) }));
-    }
-    let (a, b): (Tensor, Tensor) = (a.tensor()?, b.tensor()?);
-    let results: Vec<Rounded> =
-        a.to_f64().into_iter().zip(b.to_f64()).map(|(a, b)| float(Rounded::exact(a), b)).collect();
-    if results.iter().any(|r| r.error != 0.0) {
-        return Err(Problem::Rounds);
-    }
-    Ok(Value::Constant(Constant::f64(dims, results.into_iter().map(|r| r.value).collect())))
 }

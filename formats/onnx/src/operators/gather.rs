@@ -20,6 +20,6 @@ pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
     let chosen: Option<Vec<usize>> = numbers.iter().map(|&i| broadcast::axis(i, from[axis])).collect();
     let chosen =
         chosen.ok_or_else(|| Problem::input(1, "indices", format!("must lie below {} at axis {axis}", from[axis])))?;
-    let map = broadcast::take(from, axis, &chosen, &indices.dims)?;
+    let map = broadcast::take(call.budget(), from, axis, &chosen, &indices.dims)?;
     call.rearrange(&x, map, "")
 }

@@ -63,5 +63,5 @@ fn bias(call: &mut Call, c: Constant, outputs: usize) -> Result<Constant, Proble
         return Ok(c.reshaped(vec![outputs]));
     }
     call.spend(outputs)?;
-    Ok(c.select(&broadcast::expand(&c.dims, &to)?.index, vec![outputs]))
+    Ok(c.select(&broadcast::expand(call.budget(), &c.dims, &to)?.index, vec![outputs]))
 }

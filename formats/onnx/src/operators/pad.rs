@@ -41,6 +41,6 @@ pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
         before[axis] = pads[k];
         after[axis] = pads[k + axes.len()];
     }
-    let map = broadcast::pad(x.dims(), &before, &after)?;
+    let map = broadcast::pad(call.budget(), x.dims(), &before, &after)?;
     call.rearrange(&x, map, "")
 }

@@ -26,7 +26,7 @@ pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
     match &x {
         Value::Computed(x) => Ok(x.transposed(&perm).into()),
         Value::Constant(c) => {
-            let map = broadcast::transpose(&c.dims, &perm)?;
+            let map = broadcast::transpose(call.budget(), &c.dims, &perm)?;
             call.rearrange(&x, map, "")
         }
     }

@@ -6,6 +6,7 @@ mod graphs;
 mod hostile;
 mod operators;
 mod refusals;
+mod shapes;
 
 use crate::schema::attribute_proto::AttributeType;
 use crate::schema::tensor_proto::DataType;
