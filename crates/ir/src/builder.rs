@@ -3,7 +3,8 @@
 use crate::network::Cached;
 use crate::normalize;
 use crate::{
-    Conv2d, DType, Gather, IrError, MAX_TOTAL, Network, Node, NodeId, NodeProblem, Op, Rewrite, Shape, Slack, Tensor,
+    Conv2d, DType, Gather, IrError, MAX_TOTAL, MaxPool, Network, Node, NodeId, NodeProblem, Op, Rewrite, Shape, Slack,
+    Sliding, Tensor,
 };
 use std::collections::{BTreeMap, HashSet};
 
@@ -203,8 +204,7 @@ impl Builder {
         self.reshape(&self.fresh(&format!("{name}.shape")), y, shape.dims())
     }
 
-    /// Average over windows. A constant divisor becomes a depthwise convolution; one that depends on the position
-    /// (padding that does not count) a sum and a scale per element.
+    /// Average over windows without dilation, of whose padding all counts or nothing; see [`Builder::average_windows`].
     pub fn average_pool(
         &mut self,
         name: &str,
@@ -214,28 +214,50 @@ impl Builder {
         padding: [usize; 4],
         count_padding: bool,
     ) -> Result<NodeId, IrError> {
+        let windows = MaxPool { kernel, stride, padding, dilation: [1; 2] };
+        self.average_windows(name, x, &windows, if count_padding { padding } else { [0; 4] })
+    }
+
+    /// Average over the windows of a pool. The divisor is the number of a window's elements within the image and the
+    /// innermost `counted` of its padding (top, left, bottom, right). One that is the same everywhere becomes a depthwise
+    /// convolution; one that depends on the position a sum and a scale per element.
+    pub fn average_windows(
+        &mut self,
+        name: &str,
+        x: NodeId,
+        windows: &MaxPool,
+        counted: [usize; 4],
+    ) -> Result<NodeId, IrError> {
         let at = || IrError::at(name);
         let shape = self.shape_of(name, x)?;
-        let [channels, ..] =
+        let [channels, height, width] =
             shape.image().ok_or_else(|| at()(NodeProblem::mismatch("input", "[channels height width]", &shape)))?;
+        let &MaxPool { kernel, stride, padding, dilation } = windows;
         let taps = kernel[0].saturating_mul(kernel[1]);
         let window = |weight: f64, error: f64| {
             let dims = [channels, 1, kernel[0], kernel[1]];
             let len = Shape::new(&dims)?.len();
             let mut conv = Conv2d::new(Tensor::narrowest(&dims, vec![weight; len])?, Tensor::zeros(&[channels])?)?;
-            (conv.stride, conv.padding, conv.groups) = (stride, padding, channels);
+            (conv.stride, conv.padding, conv.dilation, conv.groups) = (stride, padding, dilation, channels);
             if error > 0.0 {
                 conv.slack = Some(Slack { weight: vec![error; channels], bias: vec![0.0; channels] });
             }
             Ok(conv)
         };
-        if count_padding || padding == [0; 4] {
+        if counted == padding {
             let scale = Scale::reciprocal(&[taps as f64]);
             let conv = window(scale.values[0], scale.error).map_err(at())?;
             return self.push(name, Op::Conv2d(conv), &[x]);
         }
+        // The windows over an image of all that counts.
+        let beyond = |k: usize| padding[k].checked_sub(counted[k]);
+        let (Some(top), Some(left), Some(bottom), Some(right)) = (beyond(0), beyond(1), beyond(2), beyond(3)) else {
+            return Err(at()(NodeProblem::Attribute("more padding counts than there is".into())));
+        };
+        let extent = |image: usize, k: usize| image.saturating_add(counted[k]).saturating_add(counted[k + 2]);
+        let all = Shape::new(&[1, extent(height, 0), extent(width, 1)]).map_err(at())?;
         let conv = window(1.0, 0.0).map_err(at())?;
-        let sliding = conv.sliding(&shape).map_err(at())?;
+        let sliding = Sliding::new(&all, kernel, stride, [top, left, bottom, right], dilation).map_err(at())?;
         let sum = self.push(&self.fresh(&format!("{name}.sum")), Op::Conv2d(conv), &[x])?;
         let [rows, columns] = sliding.output;
         let counts: Vec<f64> = (0..channels * rows * columns)

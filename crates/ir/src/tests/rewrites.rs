@@ -231,10 +231,17 @@ fn average_pools_are_averages() {
         let mut two = |most: usize| [1 + rng.below(most), 1 + rng.below(most)];
         let (kernel, stride) = (two(3), two(2));
         let padding: [usize; 4] = std::array::from_fn(|k| if case % 3 == 0 { 0 } else { two(kernel[k % 2])[0] - 1 });
-        let count_padding = case % 2 == 0;
+        // None of the padding, all of it, or some.
+        let counted = padding.map(|p| [0, p, p / 2][case % 4 % 3]);
+        // Never so far apart that a window steps over the image.
+        let dilation = if case % 5 == 0 { [2, 1] } else { [1; 2] };
         let mut b = Builder::new();
         let x = b.input("x", &[2, 4, 3], DType::F64).unwrap();
-        let y = b.average_pool("mean", x, kernel, stride, padding, count_padding).unwrap();
+        let windows = MaxPool { kernel, stride, padding, dilation };
+        let Ok(y) = b.average_windows("mean", x, &windows, counted) else {
+            assert!((kernel[0] - 1) * dilation[0] >= 4 + padding[0] + padding[2], "case {case}");
+            continue;
+        };
         let dims = b.shape(y).image().unwrap();
         let network = b.finish(y).unwrap();
         let input: Vec<f64> = (0..24).map(|_| rng.signed()).collect();
@@ -243,11 +250,13 @@ fn average_pools_are_averages() {
             for r in 0..dims[1] {
                 for s in 0..dims[2] {
                     let (mut sum, mut count) = (Rational::ZERO, 0);
-                    for py in r * stride[0]..r * stride[0] + kernel[0] {
+                    for py in (0..kernel[0]).map(|k| r * stride[0] + k * dilation[0]) {
                         for px in s * stride[1]..s * stride[1] + kernel[1] {
                             let inside = (padding[0]..padding[0] + 4).contains(&py)
                                 && (padding[1]..padding[1] + 3).contains(&px);
-                            count += i64::from(inside || count_padding);
+                            let counts = (padding[0] - counted[0]..padding[0] + 4 + counted[2]).contains(&py)
+                                && (padding[1] - counted[1]..padding[1] + 3 + counted[3]).contains(&px);
+                            count += i64::from(counts);
                             if inside {
                                 sum = &sum + &rational(input[(c * 4 + py - padding[0]) * 3 + px - padding[1]]);
                             }
