@@ -102,21 +102,86 @@ pub(crate) fn transpose(budget: &mut Budget, from: &[usize], perm: &[usize]) -> 
     map(budget, dims, |position| Some(position.iter().zip(perm).map(|(i, &p)| i * steps[p]).sum()))
 }
 
-/// Zeros before and after, per axis; negative counts remove.
-pub(crate) fn pad(budget: &mut Budget, from: &[usize], before: &[i64], after: &[i64]) -> Result<IndexMap, Problem> {
+/// What lies around a value that is padded.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Outside {
+    Zero,
+    /// The outermost element again and again.
+    Edge,
+    /// The elements in reverse order, the outermost one not repeated.
+    Reflect,
+    /// All elements again.
+    Wrap,
+}
+
+/// More elements before and after, per axis; negative counts remove.
+pub(crate) fn pad(
+    budget: &mut Budget,
+    from: &[usize],
+    before: &[i64],
+    after: &[i64],
+    outside: Outside,
+) -> Result<IndexMap, Problem> {
+    let refuse = |why: &str| Problem::Shape(format!("pads {before:?}, {after:?} do not fit {from:?}{why}"));
     let steps = strides(from);
-    let extent = |axis: usize| {
-        let total = i64::try_from(from[axis]).ok()?.checked_add(before[axis])?.checked_add(after[axis])?;
-        usize::try_from(total).ok()
+    // What is left of an axis once that is removed which is to be, and how long it becomes.
+    let cut = |axis: usize| {
+        let end = i64::try_from(from[axis]).ok()?.checked_add(after[axis].min(0))?;
+        let start = before[axis].min(0).checked_neg()?;
+        (start <= end).then_some((start, end - start))
     };
-    let dims: Option<Vec<usize>> = (0..from.len()).map(extent).collect();
-    let dims = dims.ok_or_else(|| Problem::Shape(format!("pads {before:?}, {after:?} do not fit {from:?}")))?;
+    let mut dims = Vec::with_capacity(from.len());
+    let mut left = Vec::with_capacity(from.len());
+    for axis in 0..from.len() {
+        let (start, len) = cut(axis).ok_or_else(|| refuse(""))?;
+        let (before, after) = (before[axis].max(0), after[axis].max(0));
+        if (before > 0 || after > 0) && outside != Outside::Zero && len == 0 {
+            return Err(refuse(", which leaves nothing to repeat"));
+        }
+        if outside == Outside::Reflect && before.max(after) >= len.max(1) {
+            return Err(refuse(": a reflection reaches no farther than the other end"));
+        }
+        let total = before.checked_add(after).and_then(|n| n.checked_add(len)).and_then(|n| usize::try_from(n).ok());
+        dims.push(total.ok_or_else(|| refuse(""))?);
+        left.push((start, len, before));
+    }
     map(budget, dims, |position| {
         let source = |axis: usize| {
-            let i = usize::try_from((position[axis] as i64).checked_sub(before[axis])?).ok()?;
-            (i < from[axis]).then_some(i * steps[axis])
+            let (start, len, before) = left[axis];
+            let i = position[axis] as i64 - before;
+            let i = match outside {
+                Outside::Zero => Some(i).filter(|i| (0..len).contains(i))?,
+                Outside::Edge => i.clamp(0, len - 1),
+                Outside::Reflect => (len - 1) - (i.abs() - (len - 1)).abs(),
+                Outside::Wrap => i.rem_euclid(len),
+            };
+            Some((start + i) as usize * steps[axis])
         };
         (0..from.len()).map(source).sum()
+    })
+}
+
+/// An image `[channels, height, width]` with its elements `stride` apart, zeros between them, and so many rows or columns
+/// (a number of at most zero) more before and after.
+pub(crate) fn spread(
+    budget: &mut Budget,
+    from: [usize; 3],
+    stride: [usize; 2],
+    margins: [(i64, i64); 2],
+) -> Result<IndexMap, Problem> {
+    let mut dims = vec![1, from[0]];
+    for axis in 0..2 {
+        let len = (from[axis + 1] - 1).checked_mul(stride[axis]).and_then(|n| i64::try_from(n).ok()?.checked_add(1));
+        let len = len.and_then(|n| n.checked_add(margins[axis].0)?.checked_add(margins[axis].1));
+        let len = len.and_then(|n| usize::try_from(n).ok()).filter(|&n| n > 0);
+        dims.push(len.ok_or_else(|| Problem::Shape(format!("pads leave nothing of {from:?}")))?);
+    }
+    map(budget, dims, |position| {
+        let source = |axis: usize| {
+            let at = usize::try_from(position[axis + 2] as i64 - margins[axis].0).ok()?;
+            Some(at / stride[axis]).filter(|&i| at.is_multiple_of(stride[axis]) && i < from[axis + 1])
+        };
+        Some((position[1] * from[1] + source(0)?) * from[2] + source(1)?)
     })
 }
 
@@ -221,9 +286,12 @@ mod tests {
     fn permutes_pads_and_takes() {
         let t = transpose(&mut Budget::new(), &[2, 3], &[1, 0]).unwrap();
         assert_eq!((indices(&t), t.dims), (vec![0, 3, 1, 4, 2, 5], vec![3, 2]));
-        let p = pad(&mut Budget::new(), &[1, 3], &[0, 1], &[0, -1]).unwrap();
+        let p = pad(&mut Budget::new(), &[1, 3], &[0, 1], &[0, -1], Outside::Zero).unwrap();
         assert_eq!((indices(&p), p.dims), (vec![-1, 0, 1], vec![1, 3]));
-        assert!(pad(&mut Budget::new(), &[1, 3], &[0, -2], &[0, -2]).is_err());
+        assert!(pad(&mut Budget::new(), &[1, 3], &[0, -2], &[0, -2], Outside::Zero).is_err());
+        let s = spread(&mut Budget::new(), [1, 1, 3], [1, 2], [(0, 0), (-1, 0)]).unwrap();
+        assert_eq!((indices(&s), s.dims), (vec![-1, 1, -1, 2], vec![1, 1, 1, 4]));
+        assert!(spread(&mut Budget::new(), [1, 1, 3], [1, 2], [(0, 0), (-3, -2)]).is_err());
         let g = take(&mut Budget::new(), &[1, 3], 1, &[2, 0, 2, 1], &[2, 2]).unwrap();
         assert_eq!((indices(&g), g.dims), (vec![2, 0, 2, 1], vec![1, 2, 2]));
     }
@@ -236,6 +304,22 @@ mod tests {
         assert_eq!((indices(&p), p.dims), (vec![-1, 0, -1, -1, 1, -1], vec![2, 3]));
         let t = tile(&mut Budget::new(), &[2, 1], &[2, 2]).unwrap();
         assert_eq!((indices(&t), t.dims), (vec![0, 0, 1, 1, 0, 0, 1, 1], vec![4, 2]));
+    }
+
+    #[test]
+    fn pads_with_what_is_there() {
+        let around =
+            |outside, before, after| pad(&mut Budget::new(), &[3], &[before], &[after], outside).map(|p| indices(&p));
+        assert_eq!(around(Outside::Edge, 2, 1).unwrap(), [0, 0, 0, 1, 2, 2]);
+        assert_eq!(around(Outside::Reflect, 2, 2).unwrap(), [2, 1, 0, 1, 2, 1, 0]);
+        assert_eq!(around(Outside::Wrap, 4, 1).unwrap(), [2, 0, 1, 2, 0, 1, 2, 0]);
+        // What is removed is not there.
+        assert_eq!(around(Outside::Edge, -1, 2).unwrap(), [1, 2, 2, 2]);
+        assert_eq!(around(Outside::Reflect, 1, -1).unwrap(), [1, 0, 1]);
+        assert!(around(Outside::Reflect, 3, 0).is_err());
+        assert!(around(Outside::Edge, -3, 1).is_err());
+        assert!(around(Outside::Wrap, i64::MAX, i64::MAX).is_err());
+        assert!(around(Outside::Zero, i64::MIN, 0).is_err());
     }
 
     #[test]

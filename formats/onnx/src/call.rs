@@ -7,7 +7,7 @@ use crate::budget::Budget;
 use crate::constant::{Constant, Numbers, Origin};
 use crate::value::{Computed, Value};
 use std::collections::HashMap;
-use unmoved_ir::{Builder, Gather, IrError, NodeId, Op, Scale, Shift, Tensor};
+use unmoved_ir::{Builder, Gather, IrError, NodeId, Op, Tensor};
 
 /// The network's shape for an ONNX shape: without the batch.
 pub(crate) fn without_batch(dims: &[usize]) -> &[usize] {
@@ -105,6 +105,11 @@ impl Call<'_> {
     pub(crate) fn computed(&mut self, index: usize, name: &'static str) -> Result<Computed, Problem> {
         let x = self.computed_in_any_order(index, name)?;
         self.row_major(&x)
+    }
+
+    /// All inputs of an operator that takes one or more, in any order of their axes.
+    pub(crate) fn all(&self, name: &'static str) -> Result<Vec<Value>, Problem> {
+        (0..self.inputs.len().max(1)).map(|index| self.any_order(index, name)).collect()
     }
 
     pub(crate) fn computed_in_any_order(&self, index: usize, name: &'static str) -> Result<Computed, Problem> {
@@ -236,22 +241,5 @@ impl Call<'_> {
         }
         let map = broadcast::expand(self.budget(), &x.dims, dims)?;
         self.gathered(&x, map, ".expanded")
-    }
-
-    /// `scale * x + shift`, with one number per channel of an image or one per element, in the order of the node.
-    pub(crate) fn scale_and_shift(&mut self, x: &Computed, scale: Scale, shift: Shift) -> Result<Computed, Problem> {
-        let n = scale.values.len();
-        let id = match x.held().as_slice() {
-            [1, channels, _, _] if *channels == n => self.image(&x.in_memory())?,
-            _ => x.id,
-        };
-        if !self.builder.shape(id).image().is_some_and(|[channels, ..]| channels == n) {
-            self.spend(n.saturating_mul(4))?;
-        }
-        let rounds = scale.error > 0.0 || shift.errors.iter().any(|&e| e > 0.0);
-        let name = self.builder.fresh(&self.name);
-        let id = self.builder.affine(&name, id, scale, shift)?;
-        self.note("a scale and shift", rounds);
-        Ok(x.held_by(id))
     }
 }

@@ -86,9 +86,9 @@ pub enum Problem {
     /// An operator of no piecewise linear function, or used as such.
     #[error("not piecewise linear; the network is refused, not approximated")]
     NotPiecewiseLinear,
-    /// An operator that jumps, so that no bound holds near the jump.
+    /// An operator that jumps: no bound of its input says anything about its output near the jump.
     #[error("not continuous; the network is refused, not approximated")]
-    Discontinuous,
+    NotContinuous,
     /// An operator that this version does not read.
     #[error("this operator is not supported")]
     UnsupportedOperator,

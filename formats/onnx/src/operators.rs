@@ -1,11 +1,14 @@
 //! The operators that are read, one file each. A file names the specification and says what changed between opsets.
 
+mod abs;
 mod assemble;
 mod average_pool;
 mod batch_normalization;
 mod cast;
+mod clip;
 mod constant;
 mod conv;
+mod conv_transpose;
 mod dropout;
 mod elementwise;
 mod expand;
@@ -15,10 +18,14 @@ mod fold;
 mod gather;
 mod gemm;
 mod identity;
+mod leaky_relu;
 mod mat_mul;
 mod matrix;
+mod max_min;
 mod max_pool;
 mod pad;
+mod pieces;
+mod reduce;
 mod relu;
 mod reshape;
 mod shape;
@@ -26,6 +33,7 @@ mod slice;
 mod softmax;
 mod space;
 mod squeeze;
+mod sum;
 mod transpose;
 mod window;
 
@@ -43,15 +51,18 @@ pub(crate) struct Operator {
 }
 
 const OPERATORS: &[Operator] = &[
+    Operator { name: "Abs", import: abs::import },
     Operator { name: "Add", import: elementwise::add },
     Operator { name: "And", import: |call| fold::logical(call, |a, b| a && b) },
     Operator { name: "AveragePool", import: average_pool::import },
     Operator { name: "BatchNormalization", import: batch_normalization::import },
     Operator { name: "Cast", import: cast::import },
+    Operator { name: "Clip", import: clip::import },
     Operator { name: "Concat", import: assemble::concat },
     Operator { name: "Constant", import: constant::import },
     Operator { name: "ConstantOfShape", import: filled::constant_of_shape },
     Operator { name: "Conv", import: conv::import },
+    Operator { name: "ConvTranspose", import: conv_transpose::import },
     Operator { name: "DepthToSpace", import: space::depth_to_space },
     Operator { name: "Div", import: elementwise::div },
     Operator { name: "Dropout", import: dropout::import },
@@ -60,22 +71,33 @@ const OPERATORS: &[Operator] = &[
     Operator { name: "Flatten", import: flatten::import },
     Operator { name: "Gather", import: gather::import },
     Operator { name: "Gemm", import: gemm::import },
-    Operator { name: "GlobalAveragePool", import: average_pool::import_global },
+    Operator { name: "GlobalAveragePool", import: reduce::global_average },
+    Operator { name: "GlobalMaxPool", import: reduce::global_max },
     Operator { name: "Greater", import: |call| fold::compare(call, |order| order.is_gt()) },
     Operator { name: "GreaterOrEqual", import: |call| fold::compare(call, |order| order.is_ge()) },
+    Operator { name: "HardSigmoid", import: clip::import_hard_sigmoid },
     Operator { name: "Identity", import: identity::import },
+    Operator { name: "LeakyRelu", import: leaky_relu::import },
     Operator { name: "Less", import: |call| fold::compare(call, |order| order.is_lt()) },
     Operator { name: "LessOrEqual", import: |call| fold::compare(call, |order| order.is_le()) },
     Operator { name: "LogSoftmax", import: softmax::import },
     Operator { name: "MatMul", import: mat_mul::import },
+    Operator { name: "Max", import: max_min::max },
     Operator { name: "MaxPool", import: max_pool::import },
+    Operator { name: "Mean", import: sum::import_mean },
+    Operator { name: "Min", import: max_min::min },
     Operator { name: "Mod", import: elementwise::modulo },
     Operator { name: "Mul", import: elementwise::mul },
     Operator { name: "Neg", import: elementwise::neg },
     Operator { name: "Not", import: fold::not },
     Operator { name: "Or", import: |call| fold::logical(call, |a, b| a || b) },
+    Operator { name: "PRelu", import: leaky_relu::import_parametric },
     Operator { name: "Pad", import: pad::import },
     Operator { name: "Range", import: filled::range },
+    Operator { name: "ReduceMax", import: reduce::max },
+    Operator { name: "ReduceMean", import: reduce::mean },
+    Operator { name: "ReduceMin", import: reduce::min },
+    Operator { name: "ReduceSum", import: reduce::sum },
     Operator { name: "Relu", import: relu::import },
     Operator { name: "Reshape", import: reshape::import },
     Operator { name: "Shape", import: shape::import },
@@ -86,6 +108,8 @@ const OPERATORS: &[Operator] = &[
     Operator { name: "Split", import: slice::split },
     Operator { name: "Squeeze", import: squeeze::import },
     Operator { name: "Sub", import: elementwise::sub },
+    Operator { name: "Sum", import: sum::import },
+    Operator { name: "ThresholdedRelu", import: leaky_relu::import_thresholded },
     Operator { name: "Tile", import: expand::tile },
     Operator { name: "Transpose", import: transpose::import },
     Operator { name: "Unsqueeze", import: squeeze::import_un },
@@ -141,14 +165,36 @@ const NOT_PIECEWISE_LINEAR: &[&str] = &[
     "Tanh",
 ];
 
+/// Operators that jump, likewise.
+const NOT_CONTINUOUS: &[&str] = &[
+    "ArgMax",
+    "ArgMin",
+    "Ceil",
+    "Equal",
+    "Floor",
+    "Greater",
+    "GreaterOrEqual",
+    "Hardmax",
+    "IsInf",
+    "IsNaN",
+    "Less",
+    "LessOrEqual",
+    "Mod",
+    "NonMaxSuppression",
+    "NonZero",
+    "Round",
+    "Sign",
+];
+
 /// The operator of a node.
 pub(crate) fn find(node: &NodeProto) -> Result<&'static Operator, Problem> {
     if !is_default(node.domain()) || !node.overload().is_empty() {
         return Err(Problem::UnsupportedOperator);
     }
     let name = node.op_type();
-    if NOT_PIECEWISE_LINEAR.contains(&name) {
-        return Err(Problem::NotPiecewiseLinear);
-    }
-    OPERATORS.iter().find(|o| o.name == name).ok_or(Problem::UnsupportedOperator)
+    OPERATORS.iter().find(|o| o.name == name).ok_or_else(|| match name {
+        _ if NOT_PIECEWISE_LINEAR.contains(&name) => Problem::NotPiecewiseLinear,
+        _ if NOT_CONTINUOUS.contains(&name) => Problem::NotContinuous,
+        _ => Problem::UnsupportedOperator,
+    })
 }

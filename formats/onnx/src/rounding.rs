@@ -3,7 +3,7 @@
 //! The bounds hold barring overflow, which shows as an infinite value or bound and is refused when the numbers become
 //! part of the network.
 
-use unmoved_ir::Shift;
+use unmoved_ir::{Scale, Shift};
 
 /// A number and how far the real one may be from it; zero means exact.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -70,6 +70,12 @@ pub(crate) fn shift(terms: &[Rounded]) -> Shift {
     Shift { values, errors: if any { terms.iter().map(|t| t.error).collect() } else { Vec::new() } }
 }
 
+/// Factors with a bound of all their relative errors; that of a zero that is not exact is infinite, which is refused.
+pub(crate) fn scale(factors: &[Rounded]) -> Scale {
+    let relative = |f: &Rounded| if f.error == 0.0 { 0.0 } else { up(f.error / f.value.abs()) };
+    Scale { values: factors.iter().map(|f| f.value).collect(), error: factors.iter().map(relative).fold(0.0, f64::max) }
+}
+
 /// `scale / sqrt(variance + epsilon)` and a bound of its relative error: zero if exact, else `2 * EPSILON`.
 ///
 /// With `u = EPSILON / 2` the unit of rounding, the sum is within a factor `1 +- u`, its root within `1 +- u / 2` of the
@@ -107,6 +113,15 @@ mod tests {
         assert_eq!(inverse_root(0.0, 2.0, 0.0), Some((0.0, 0.0)));
         assert_eq!(inverse_root(1.0, 0.0, 0.0), None);
         assert_eq!(inverse_root(1.0, f64::MIN_POSITIVE, 0.0).map(|s| s.1), Some(f64::INFINITY));
+    }
+
+    #[test]
+    fn the_worst_factor_bounds_all() {
+        let inexact = Rounded::exact(1.0).plus(-1e-20);
+        let error = scale(&[Rounded::exact(2.0), inexact]).error;
+        assert!((1e-20..1e-16).contains(&error), "{error}");
+        assert_eq!(scale(&[Rounded::exact(0.0)]).error, 0.0);
+        assert_eq!(scale(&[Rounded { value: 0.0, error: 1e-300 }]).error, f64::INFINITY);
     }
 
     proptest! {

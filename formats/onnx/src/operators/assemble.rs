@@ -3,8 +3,8 @@
 //!
 //! Each part is spread over the shape of the whole with zeros elsewhere; the whole is their sum, which is exact.
 
-use super::elementwise::sum;
 use super::fold;
+use super::pieces::{scale_and_shift, sum};
 use crate::Problem;
 use crate::broadcast::{self, IndexMap, broadcast_dims};
 use crate::call::Call;
@@ -97,10 +97,7 @@ fn assembled(call: &mut Call, parts: Vec<(Value, IndexMap)>, dims: Vec<usize>) -
                 let part = call.gathered(&x, map, &format!(".part{k}"))?;
                 whole = Some(match whole {
                     None => part,
-                    Some(whole) => match sum(call, &whole, &part)? {
-                        Value::Computed(sum) => sum,
-                        Value::Constant(_) => unreachable!("a sum of computed values is computed"),
-                    },
+                    Some(whole) => sum(call, &whole, &part, "")?,
                 });
             }
             Value::Constant(c) => {
@@ -116,7 +113,7 @@ fn assembled(call: &mut Call, parts: Vec<(Value, IndexMap)>, dims: Vec<usize>) -
     if shift.iter().all(|&v| v == 0.0) {
         return Ok(whole.into());
     }
-    Ok(call.scale_and_shift(&whole, Scale::exact(vec![1.0; len]), Shift::exact(shift))?.into())
+    Ok(scale_and_shift(call, &whole, Scale::exact(vec![1.0; len]), Shift::exact(shift))?.into())
 }
 
 /// Constants put together; of one type, as the specification demands, but for floats of two widths.

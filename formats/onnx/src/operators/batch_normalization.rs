@@ -4,8 +4,10 @@
 //! `y = s x + t` with `s = scale / sqrt(var + epsilon)` and `t = B - mean s`, in f64. Neither the root nor the quotient is
 //! a float in general, so both come with bounds; `rounding.rs` has the proof.
 
+use super::pieces;
 use crate::Problem;
 use crate::call::Call;
+use crate::constant::Constant;
 use crate::rounding::{self, Rounded};
 use crate::value::Value;
 use unmoved_ir::Scale;
@@ -44,16 +46,14 @@ pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
         let s = Rounded { value, error: if error == 0.0 { 0.0 } else { error * value.abs() + f64::MIN_POSITIVE } };
         shift.push(s.times(-mean[k]).plus(beta[k]));
     }
-    // Batches of vectors and sequences have a channel axis too, but in the network only images do.
-    let (held, axis) = (x.held(), x.axis(1));
-    if !matches!(held.as_slice(), [1, _, _, _]) || axis != 1 {
-        let inner: usize = held[axis + 1..].iter().product();
-        let outer: usize = held[..axis].iter().product();
-        call.spend((outer * channels).saturating_mul(inner).saturating_mul(2))?;
-        let channel_of = |k: usize| k / inner % channels;
-        let len = outer * channels * inner;
-        scale.values = (0..len).map(|k| scale.values[channel_of(k)]).collect();
-        shift = (0..len).map(|k| shift[channel_of(k)]).collect();
+    // One number per channel, which is axis 1.
+    let per_channel = [vec![channels], vec![1; x.dims.len() - 2]].concat();
+    let mut spread = |values: Vec<f64>| pieces::spread(call, &Constant::f64(per_channel.clone(), values), &x);
+    scale.values = spread(scale.values)?;
+    let mut shift = rounding::shift(&shift);
+    shift.values = spread(shift.values)?;
+    if !shift.errors.is_empty() {
+        shift.errors = spread(shift.errors)?;
     }
-    Ok(call.scale_and_shift(&x, scale, rounding::shift(&shift))?.into())
+    Ok(pieces::scale_and_shift(call, &x, scale, shift)?.into())
 }

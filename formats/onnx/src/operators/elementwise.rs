@@ -2,20 +2,21 @@
 //! introduced that; later ones only added types.
 
 use super::fold;
+use super::pieces::{scale_and_shift, spread, sum, times};
 use crate::Problem;
-use crate::broadcast::{self, broadcast_dims};
-use crate::call::{Call, without_batch};
+use crate::broadcast::broadcast_dims;
+use crate::call::Call;
 use crate::constant::{Constant, Numbers};
 use crate::rounding::Rounded;
 use crate::value::{Computed, Value};
-use unmoved_ir::{Op, Scale, Shift};
+use unmoved_ir::{Scale, Shift};
 
 /// A constant beside a computed value: what becomes of `[factor, summand]`, from the constant's elements.
 type Line = fn(Vec<f64>) -> Result<(Scale, Shift), Problem>;
 
 pub(super) fn add(call: &mut Call) -> Result<Value, Problem> {
     match operands(call)? {
-        (Value::Computed(x), Value::Computed(y)) => sum(call, &x, &y),
+        (Value::Computed(x), Value::Computed(y)) => Ok(sum(call, &x, &y, "")?.into()),
         (Value::Computed(x), Value::Constant(c)) | (Value::Constant(c), Value::Computed(x)) => {
             line(call, &x, &c, |c| Ok((ones(&c), Shift::exact(c))))
         }
@@ -27,7 +28,7 @@ pub(super) fn sub(call: &mut Call) -> Result<Value, Problem> {
     match operands(call)? {
         (Value::Computed(x), Value::Computed(y)) => {
             let y = negated(call, &y, ".negated")?;
-            sum(call, &x, &y)
+            Ok(sum(call, &x, &y, "")?.into())
         }
         (Value::Computed(x), Value::Constant(c)) => {
             line(call, &x, &c, |c| Ok((ones(&c), Shift::exact(c.iter().map(|v| -v).collect()))))
@@ -68,7 +69,7 @@ pub(super) fn div(call: &mut Call) -> Result<Value, Problem> {
 pub(super) fn modulo(call: &mut Call) -> Result<Value, Problem> {
     let fmod = call.attributes.flag("fmod", false)?;
     let (Value::Constant(a), Value::Constant(b)) = operands(call)? else {
-        return Err(Problem::Discontinuous);
+        return Err(Problem::NotContinuous);
     };
     if [&a, &b].iter().any(|c| matches!(c.numbers, Numbers::Float(_))) {
         return Err(Problem::Other("only remainders of integers are supported".into()));
@@ -108,75 +109,17 @@ fn zeros(like: &[f64]) -> Shift {
     Shift::exact(vec![0.0; like.len()])
 }
 
-/// The sum of two computed values under their common shape.
-pub(super) fn sum(call: &mut Call, x: &Computed, y: &Computed) -> Result<Value, Problem> {
-    let dims = broadcast_dims(&x.dims, &y.dims)?;
-    let (mut x, mut y) = (call.expanded(x, &dims)?, call.expanded(y, &dims)?);
-    if !x.same_order(&y) {
-        (x, y) = (call.row_major(&x)?, call.row_major(&y)?);
-    }
-    let (mut left, mut right) = (x.id, y.id);
-    if call.builder.shape(left) != call.builder.shape(right) {
-        let held = x.held();
-        (left, right) = (call.shaped(&x, without_batch(&held))?, call.shaped(&y, without_batch(&held))?);
-    }
-    let id = call.push(Op::Add, &[left, right])?;
-    Ok(x.held_by(id).into())
-}
-
 fn negated(call: &mut Call, x: &Computed, suffix: &str) -> Result<Computed, Problem> {
-    let held = x.held();
-    let (id, n) = match held.as_slice() {
-        &[1, channels, _, _] => (call.image(&x.in_memory())?, channels),
-        _ => (x.id, held.iter().product()),
-    };
-    call.spend(n.saturating_mul(4))?;
-    let name = call.builder.fresh(&format!("{}{suffix}", call.name));
-    let id = call.builder.affine(&name, id, Scale::exact(vec![-1.0; n]), Shift::exact(vec![0.0; n]))?;
+    let y = times(call, x, suffix, -1.0)?;
     call.note("an addition of the negated value", false);
-    Ok(x.held_by(id))
+    Ok(y)
 }
 
 /// A computed value and a constant: a scale and shift, per channel where the constant allows.
 fn line(call: &mut Call, x: &Computed, c: &Constant, line: Line) -> Result<Value, Problem> {
     let dims = broadcast_dims(&x.dims, &c.dims)?;
     let x = call.expanded(x, &dims)?;
-    let c = held_like(call, c, &x)?;
-    let held = x.held();
-    // What the constant must fill: the channels of an image, or everything.
-    let filled = match channels(&held, call.builder.shape(x.id).image()) {
-        Some(axes) if c.dims[axes..].iter().all(|&d| d == 1) => axes,
-        _ => held.len(),
-    };
-    let (from, to) = (&c.dims[..filled], &held[..filled]);
-    let numbers = if from == to {
-        c.tensor()?.to_f64()
-    } else {
-        let map = broadcast::expand(call.budget(), from, to)?;
-        call.spend(map.index.len().saturating_mul(2))?;
-        c.select(&map.index, map.dims).tensor()?.to_f64()
-    };
+    let numbers = spread(call, c, &x)?;
     let (scale, shift) = line(numbers)?;
-    Ok(call.scale_and_shift(&x, scale, shift)?.into())
-}
-
-/// How many leading axes are the channels of the image that a node holds, or can hold: `[1, channels, height, width]`
-/// of four, else as many as make up the channels of the node.
-fn channels(held: &[usize], image: Option<[usize; 3]>) -> Option<usize> {
-    if matches!(held, [1, _, _, _]) {
-        return Some(2);
-    }
-    let [channels, ..] = image?;
-    (1..=held.len()).rev().find(|&axes| held[..axes].iter().product::<usize>() == channels)
-}
-
-/// A constant that broadcasts to `x`, with its axes in the order in which the node holds those of `x`.
-fn held_like(call: &mut Call, c: &Constant, x: &Computed) -> Result<Constant, Problem> {
-    let c = c.reshaped([&vec![1; x.dims.len() - c.dims.len()], c.dims.as_slice()].concat());
-    if x.is_row_major() || c.len() == 1 {
-        return Ok(c);
-    }
-    let map = broadcast::transpose(call.budget(), &c.dims, &x.inverse())?;
-    call.spend(map.index.len().saturating_mul(2))?;
-    Ok(c.select(&map.index, map.dims))
+    Ok(scale_and_shift(call, &x, scale, shift)?.into())
 }

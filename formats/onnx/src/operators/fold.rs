@@ -47,11 +47,18 @@ pub(super) fn numbers(
     Ok(Constant::f64(a.dims, results.into_iter().map(|r| r.value).collect()).into())
 }
 
+/// Both inputs under their common shape. Truth jumps, so nothing computed is among them.
+fn operands(call: &mut Call) -> Result<(Constant, Constant), Problem> {
+    call.at_most(2)?;
+    match (call.any_order(0, "A")?, call.any_order(1, "B")?) {
+        (Value::Constant(a), Value::Constant(b)) => together(call, &a, &b),
+        _ => Err(Problem::NotContinuous),
+    }
+}
+
 /// A comparison: 1 where it holds, 0 elsewhere.
 pub(super) fn compare(call: &mut Call, holds: fn(&std::cmp::Ordering) -> bool) -> Result<Value, Problem> {
-    call.at_most(2)?;
-    let (a, b) = (call.constant(0, "A")?, call.constant(1, "B")?);
-    let (a, b) = together(call, &a, &b)?;
+    let (a, b) = operands(call)?;
     call.spend(a.len().saturating_mul(8))?;
     let orders: Vec<_> = match (&a.numbers, &b.numbers) {
         (Numbers::Int(x), Numbers::Int(y)) => x.iter().zip(y.iter()).map(|(x, y)| x.cmp(y)).collect(),
@@ -64,9 +71,7 @@ pub(super) fn compare(call: &mut Call, holds: fn(&std::cmp::Ordering) -> bool) -
 
 /// A logical operation.
 pub(super) fn logical(call: &mut Call, result: fn(bool, bool) -> bool) -> Result<Value, Problem> {
-    call.at_most(2)?;
-    let (a, b) = (call.constant(0, "A")?, call.constant(1, "B")?);
-    let (a, b) = together(call, &a, &b)?;
+    let (a, b) = operands(call)?;
     let (Numbers::Int(x), Numbers::Int(y)) = (&a.numbers, &b.numbers) else {
         return Err(Problem::input(0, "A", "must be truth values"));
     };

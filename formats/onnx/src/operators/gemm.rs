@@ -1,7 +1,7 @@
 //! Gemm: <https://onnx.ai/onnx/operators/onnx__Gemm.html>, `alpha A' B' + beta C`. Opset 7 gave C numpy broadcasting,
 //! opset 11 made it optional. B and C must be constants, A' a single row.
 
-use super::matrix;
+use super::{matrix, pieces};
 use crate::Problem;
 use crate::broadcast;
 use crate::call::Call;
@@ -50,7 +50,7 @@ pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
     let c = c.map(|c| c.tensor()).transpose()?.map_or_else(|| vec![0.0; outputs], |c| c.to_f64());
     let shift: Vec<Rounded> = c.into_iter().map(|c| Rounded::exact(c).times(f64::from(beta))).collect();
     let scale = Scale::exact(vec![f64::from(alpha); outputs]);
-    Ok(call.scale_and_shift(&Computed::new(id, dims), scale, rounding::shift(&shift))?.into())
+    Ok(pieces::scale_and_shift(call, &Computed::new(id, dims), scale, rounding::shift(&shift))?.into())
 }
 
 /// C as one number per output.

@@ -26,5 +26,5 @@ pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
     }
     let (name, operator) = (call.name.clone(), call.operator);
     call.builder.drop_softmax(&name, operator);
-    Ok(Value::Computed(x))
+    Ok(x.into())
 }

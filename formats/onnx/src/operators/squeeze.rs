@@ -17,7 +17,7 @@ fn axes(call: &Call) -> Result<Option<Vec<i64>>, Problem> {
 }
 
 /// The axes of a shape of `rank` dimensions, each at most once.
-fn resolve(axes: &[i64], rank: usize) -> Result<Vec<bool>, Problem> {
+pub(super) fn resolve(axes: &[i64], rank: usize) -> Result<Vec<bool>, Problem> {
     let mut chosen = vec![false; rank];
     for &axis in axes {
         match broadcast::axis(axis, rank) {

@@ -1,7 +1,78 @@
-//! What Conv, MaxPool and AveragePool share: <https://onnx.ai/onnx/operators/onnx__Conv.html>.
+//! What Conv, ConvTranspose, MaxPool and AveragePool share: <https://onnx.ai/onnx/operators/onnx__Conv.html>.
 
 use crate::Problem;
 use crate::call::Call;
+use crate::value::{Computed, Value};
+use unmoved_ir::NodeId;
+
+/// What a window slides over: an image, or a sequence as an image of one row.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Image {
+    /// A node of shape `[channels, height, width]`.
+    pub(super) id: NodeId,
+    pub(super) channels: usize,
+    /// Height and width.
+    pub(super) extents: [usize; 2],
+    /// How many of these the file knows of: 2, or 1 for a sequence.
+    pub(super) rank: usize,
+}
+
+impl Image {
+    /// The input `[1, channels, height, width]` or `[1, channels, length]`.
+    pub(super) fn of(call: &mut Call, x: &Computed) -> Result<Self, Problem> {
+        match *x.dims.as_slice() {
+            [1, channels, length] => {
+                let id = call.shaped(x, &[channels, 1, length])?;
+                Ok(Self { id, channels, extents: [1, length], rank: 1 })
+            }
+            [_, channels, height, width] => {
+                let id = call.image(x)?;
+                Ok(Self { id, channels, extents: [height, width], rank: 2 })
+            }
+            [batch, _, _] => Err(Problem::Shape(format!("a batch of {batch}; only a batch of one is supported"))),
+            [_, _, _, _, _, ..] => Err(Problem::Shape(format!(
+                "reads shape {:?}; windows over {} dimensions are not supported, only over one or two",
+                x.dims,
+                x.dims.len() - 2
+            ))),
+            _ => Err(Problem::Shape(format!(
+                "reads shape {:?}; only [1, channels, height, width] and [1, channels, length] are supported",
+                x.dims
+            ))),
+        }
+    }
+
+    /// A result of as many dimensions.
+    pub(super) fn value(&self, call: &Call, id: NodeId) -> Value {
+        let mut dims = [&[1], call.builder.shape(id).dims()].concat();
+        if self.rank == 1 {
+            dims.remove(2);
+        }
+        Computed::new(id, dims).into()
+    }
+
+    /// Numbers of an attribute, one per dimension of the file, with `other` for one that it does not know of.
+    pub(super) fn pair(
+        &self,
+        name: &'static str,
+        values: &[i64],
+        least: usize,
+        other: usize,
+    ) -> Result<[usize; 2], Problem> {
+        match self.rank {
+            1 => extents::<1>(name, values, least).map(|[v]| [other, v]),
+            _ => extents(name, values, least),
+        }
+    }
+
+    /// Padding: top, left, bottom, right.
+    pub(super) fn padding(&self, values: &[i64]) -> Result<[usize; 4], Problem> {
+        match self.rank {
+            1 => extents::<2>("pads", values, 0).map(|[left, right]| [0, left, 0, right]),
+            _ => extents("pads", values, 0),
+        }
+    }
+}
 
 /// The geometry of a window over an image. Padding is top, left, bottom, right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,39 +92,47 @@ pub(super) struct Expected {
     pub(super) kernel: Option<[usize; 2]>,
     pub(super) dilations: bool,
     pub(super) ceil_mode: bool,
-    /// Height and width.
-    pub(super) image: [usize; 2],
+    pub(super) image: Image,
 }
 
 /// Reads `kernel_shape`, `strides`, `pads`, `dilations`, `auto_pad` and `ceil_mode`.
 pub(super) fn read(call: &Call, expected: Expected) -> Result<Window, Problem> {
     let list = |name| call.attributes.ints(name);
+    let image = expected.image;
     let kernel = match (list("kernel_shape")?, expected.kernel) {
         (None, None) => return Err(Problem::attribute("kernel_shape", "is missing")),
         (None, Some(kernel)) => kernel,
         (Some(given), of_weights) => {
-            let given = extents::<2>("kernel_shape", given, 1)?;
+            let given = image.pair("kernel_shape", given, 1, 1)?;
             if of_weights.is_some_and(|kernel| kernel != given) {
                 return Err(Problem::attribute("kernel_shape", format!("{given:?} is not that of the weights")));
             }
             given
         }
     };
-    let stride = list("strides")?.map_or(Ok([1; 2]), |v| extents("strides", v, 1))?;
+    let stride = list("strides")?.map_or(Ok([1; 2]), |v| image.pair("strides", v, 1, 1))?;
     let dilation = match expected.dilations {
-        true => list("dilations")?.map_or(Ok([1; 2]), |v| extents("dilations", v, 1))?,
+        true => list("dilations")?.map_or(Ok([1; 2]), |v| image.pair("dilations", v, 1, 1))?,
         false => [1; 2],
     };
-    let mut padding = list("pads")?.map_or(Ok([0; 4]), |v| extents("pads", v, 0))?;
+    let mut padding = list("pads")?.map_or(Ok([0; 4]), |v| image.padding(v))?;
     let ceil = expected.ceil_mode && call.attributes.flag("ceil_mode", false)?;
     let auto_pad = call.attributes.string("auto_pad", "NOTSET")?;
     if auto_pad != "NOTSET" && padding != [0; 4] {
         return Err(Problem::attribute("pads", format!("cannot be combined with auto_pad {auto_pad}")));
     }
     for axis in 0..2 {
-        let (image, stride) = (expected.image[axis], stride[axis]);
+        let (image, stride) = (image.extents[axis], stride[axis]);
         let span = (kernel[axis] - 1) * dilation[axis] + 1;
+        // Where the specification and onnxruntime disagree there is nothing to prove about what people run.
+        let refuse = |with| {
+            let reason = format!("\"{auto_pad}\" with {with} is not supported: runtimes differ in what it means");
+            Err(Problem::attribute("auto_pad", reason))
+        };
+        let of_pool = expected.kernel.is_none();
         match auto_pad {
+            "VALID" if ceil && rounded_up(image, span, stride, 0, 0) > 0 => return refuse("ceil_mode"),
+            "SAME_UPPER" | "SAME_LOWER" if of_pool && span > kernel[axis] => return refuse("dilations"),
             "VALID" => {}
             "NOTSET" if ceil => padding[axis + 2] += rounded_up(image, span, stride, padding[axis], padding[axis + 2]),
             "NOTSET" => {}

@@ -54,8 +54,35 @@ fn varied() -> Vec<u8> {
     model.bytes()
 }
 
+/// The same of the operators that become ReLUs, windows and index maps.
+fn piecewise() -> Vec<u8> {
+    let model = Model::new(&[1, 2, 6])
+        .node("Conv", &["x", "w", "b"], "c", vec![ints("pads", &[1, 0]), ints("strides", &[1])])
+        .node("LeakyRelu", &["c"], "l", vec![float("alpha", 0.1)])
+        .node("ConvTranspose", &["l", "t"], "d", vec![ints("strides", &[2]), ints("output_padding", &[1])])
+        .node("Clip", &["d", "low", "high"], "e", vec![])
+        .node("AveragePool", &["e"], "f", vec![ints("kernel_shape", &[3]), ints("strides", &[2]), int("ceil_mode", 1)])
+        .node("PRelu", &["f", "s"], "g", vec![])
+        .node("Pad", &["g", "p", "low"], "h", vec![text("mode", "constant")])
+        .node("Abs", &["h"], "i", vec![])
+        .node("Max", &["i", "s", "h", "low"], "j", vec![])
+        .node("Mean", &["j", "h", "high"], "k", vec![])
+        .node("ReduceMin", &["k"], "m", vec![ints("axes", &[1]), int("keepdims", 0)])
+        .node("ReduceSum", &["m", "a"], "y", vec![int("keepdims", 1), int("noop_with_empty_axes", 0)])
+        .floats("w", &[2, 2, 2], &[0.5; 8])
+        .floats("b", &[2], &[0.25, -0.5])
+        .floats("t", &[2, 2, 3], &[0.5; 12])
+        .floats("s", &[2, 1], &[0.5, 2.0])
+        .floats("low", &[], &[-0.5])
+        .floats("high", &[], &[1.5])
+        .int64s("a", &[-1])
+        .int64s("p", &[0, 0, 1, 0, 0, -1]);
+    model.read().expect("the model itself is right");
+    model.bytes()
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig::with_cases(1024))]
 
     #[test]
     fn arbitrary_bytes(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
@@ -63,8 +90,11 @@ proptest! {
     }
 
     #[test]
-    fn mutated_models(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4)) {
-        let mut bytes = varied();
+    fn mutated_models(
+        of_first in any::<bool>(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4)
+    ) {
+        let mut bytes = if of_first { varied() } else { piecewise() };
         for (at, byte) in changes {
             let at = at.index(bytes.len());
             bytes[at] = byte;

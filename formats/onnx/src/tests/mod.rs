@@ -5,6 +5,7 @@ mod generated;
 mod graphs;
 mod hostile;
 mod operators;
+mod piecewise;
 mod refusals;
 mod shapes;
 

@@ -69,8 +69,6 @@ fn cases() -> Vec<(&'static str, Model)> {
         ("no kernel", image("MaxPool", vec![])),
         ("three-dimensional pooling", image("MaxPool", vec![ints("kernel_shape", &[2, 2, 2])])),
         ("a window in the padding", image("MaxPool", vec![kernel(), ints("pads", &[2, 0, 0, 0])])),
-        ("partial averages", image("AveragePool", vec![kernel(), ints("strides", &[3, 3]), int("ceil_mode", 1)])),
-        ("dilated averages", image("AveragePool", vec![kernel(), ints("dilations", &[2, 2])]).opset(19)),
         (
             "indices of a max-pool",
             image("MaxPool", vec![kernel()])
@@ -98,18 +96,6 @@ fn cases() -> Vec<(&'static str, Model)> {
         (
             "an index out of range",
             Model::new(&[1, 2]).node("Gather", &["x", "i"], "y", vec![int("axis", 1)]).int64s("i", &[2]),
-        ),
-        (
-            "padding with ones",
-            Model::new(&[1, 2]).node("Pad", &["x", "p", "v"], "y", vec![]).int64s("p", &[0, 0, 0, 1]).floats(
-                "v",
-                &[],
-                &[1.0],
-            ),
-        ),
-        (
-            "reflecting padding",
-            Model::new(&[1, 2]).node("Pad", &["x", "p"], "y", vec![text("mode", "reflect")]).int64s("p", &[0, 0, 0, 1]),
         ),
         (
             "training",

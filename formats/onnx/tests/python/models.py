@@ -233,6 +233,140 @@ def shapes():
     case("unsqueeze_11", [1, 4], [("Unsqueeze", ["x"], ["y"], {"axes": [1, 3]})], opset=11)
 
 
+def piecewise():
+    for opset, alpha in ((7, 0.01), (16, 0.3), (16, 1.5), (16, -0.5), (16, 0.0), (16, 1.0)):
+        case(f"leaky_relu_{opset}_{alpha}", [1, 3, 4, 2], [("LeakyRelu", ["x"], ["y"], {"alpha": alpha})], opset=opset)
+    case("leaky_relu_default", [1, 6], [("LeakyRelu", ["x"], ["y"], {})])
+    case("leaky_relu_double", [1, 6], [("LeakyRelu", ["x"], ["y"], {"alpha": 0.1})], opset=16, dtype=np.float64)
+    case("leaky_relu_after_conv", [1, 2, 5, 5],
+         [("Conv", ["x", "w"], ["h"], {}), ("LeakyRelu", ["h"], ["r"], {"alpha": 0.2}), ("Flatten", ["r"], ["f"], {}), ("Gemm", ["f", "g"], ["y"], {})],
+         {"w": f32(3, 2, 3, 3), "g": f32(27, 4)})
+    for name, slope in (("one", [1]), ("channel", [3, 1, 1]), ("element", [3, 4, 2]), ("row", [4, 1]), ("batch", [1, 3, 1, 1])):
+        for opset in (7, 9, 16):
+            case(f"prelu_{name}_{opset}", [1, 3, 4, 2], [("PRelu", ["x", "s"], ["y"], {})], {"s": f32(*slope)}, opset)
+    case("prelu_vector", [1, 6], [("PRelu", ["x", "s"], ["y"], {})], {"s": f32(6)})
+    case("thresholded_relu", [1, 6], [("ThresholdedRelu", ["x"], ["y"], {"alpha": 0.0})])
+    for name, bounds in (("both", {"min": -0.5, "max": 0.7}), ("low", {"min": -0.3}), ("high", {"max": 0.25}), ("none", {}), ("relu6", {"min": 0.0, "max": 6.0}),
+                         ("equal", {"min": 0.5, "max": 0.5}), ("largest", {"min": 0.0, "max": float(np.finfo(np.float32).max)})):
+        for shape in ([1, 3, 4, 2], [1, 6]):
+            case(f"clip_6_{name}_{len(shape)}", shape, [("Clip", ["x"], ["y"], bounds)], opset=7)
+            names = ["x", "a" if "min" in bounds else "", "b" if "max" in bounds else ""]
+            given = {n: np.float32(bounds[k]) for n, k in (("a", "min"), ("b", "max")) if k in bounds}
+            for opset in (11, 13):
+                case(f"clip_{opset}_{name}_{len(shape)}", shape, [("Clip", names, ["y"], {})], given, opset)
+    case("clip_crossed", [1, 6], [("Clip", ["x", "a", "b"], ["y"], {})], {"a": np.float32(0.5), "b": np.float32(-0.25)})
+    case("clip_infinite", [1, 6], [("Clip", ["x", "a", "b"], ["y"], {})], {"a": np.float32("-inf"), "b": np.float32(0.25)})
+    case("clip_double", [1, 6], [("Clip", ["x", "a", "b"], ["y"], {})], {"a": np.float64(-0.1), "b": np.float64(0.3)}, dtype=np.float64)
+    case("clip_after_gemm", [1, 4], [("Gemm", ["x", "w", "c"], ["h"], {}), ("Clip", ["h", "a", "b"], ["r"], {}), ("Gemm", ["r", "v"], ["y"], {})],
+         {"w": f32(4, 6), "c": f32(6), "a": np.float32(-0.1), "b": np.float32(0.3), "v": f32(6, 2)})
+    for opset, attributes in ((7, {}), (13, {"alpha": 0.3, "beta": 0.1}), (22, {"alpha": -0.3})):
+        case(f"hard_sigmoid_{opset}", [1, 3, 4, 2], [("HardSigmoid", ["x"], ["y"], attributes)], opset=opset)
+    case("abs", [1, 3, 4, 2], [("Abs", ["x"], ["y"], {})])
+    case("abs_vector", [1, 6], [("Abs", ["x"], ["y"], {})], opset=7)
+    for op in ("Max", "Min", "Sum", "Mean"):
+        for opset in (8, 13):
+            for name, shape in (("scalar", []), ("channel", [3, 1, 1]), ("row", [4, 1]), ("all", [1, 3, 4, 2]), ("grows", [2, 3, 4, 2])):
+                case(f"{op}_{opset}_{name}", [1, 3, 4, 2], [(op, ["x", "c"], ["y"], {})], {"c": f32(*shape)}, opset)
+        two = [("Mul", ["x", "k"], ["a"], {})]
+        given = {"k": f32(3, 4, 2, seed=8), "c": f32(3, 1, 1), "d": f32(2, seed=5), "z": np.float32(0)}
+        for name, inputs in (("one", ["x"]), ("two", ["x", "a"]), ("three", ["a", "x", "a"]), ("mixed", ["c", "x", "d", "a"]), ("zero", ["x", "z"])):
+            case(f"{op}_{name}", [1, 3, 4, 2], [*two, (op, inputs, ["y"], {})], given)
+        case(f"{op}_broadcast", [1, 3, 4, 1], [("Transpose", ["x"], ["t"], {"perm": [0, 1, 3, 2]}), (op, ["x", "t", "c"], ["y"], {})], given)
+        case(f"{op}_constants", [1, 3, 4, 2], [(op, ["c", "c"], ["e"], {}), ("Mul", ["x", "e"], ["y"], {})] if op != "Mean" else [(op, ["x", "c", "d"], ["y"], {})], given)
+
+
+def conv_transpose():
+    variations = {
+        "plain": {}, "strides": {"strides": [2, 3]}, "pads": {"pads": [1, 0, 1, 1]}, "cut": {"pads": [3, 2, 4, 1], "strides": [2, 2]},
+        "output_padding": {"strides": [2, 3], "output_padding": [1, 2]}, "dilations": {"dilations": [2, 3]},
+        "all": {"strides": [3, 2], "pads": [1, 2, 0, 1], "dilations": [2, 1], "output_padding": [1, 1]},
+        "same_upper": {"auto_pad": "SAME_UPPER", "strides": [2, 2]}, "same_lower": {"auto_pad": "SAME_LOWER", "strides": [2, 2]},
+        "same_one": {"auto_pad": "SAME_UPPER"}, "valid": {"auto_pad": "VALID", "strides": [2, 1]},
+        "output_shape": {"output_shape": [9, 8], "strides": [2, 2]}, "output_shape_upper": {"output_shape": [9, 8], "strides": [2, 2], "auto_pad": "SAME_UPPER"},
+        "kernel_shape": {"kernel_shape": [3, 2]},
+    }
+    for name, attributes in variations.items():
+        for opset in (7, 11, 22):
+            case(f"conv_transpose_{name}_{opset}", [1, 2, 4, 5], [("ConvTranspose", ["x", "w", "b"], ["y"], attributes)],
+                 {"w": f32(2, 3, 3, 2), "b": f32(3)}, opset)
+    case("conv_transpose_groups", [1, 4, 3, 3], [("ConvTranspose", ["x", "w"], ["y"], {"group": 2, "strides": [2, 2]})], {"w": f32(4, 3, 2, 3)})
+    case("conv_transpose_depthwise", [1, 4, 3, 3], [("ConvTranspose", ["x", "w"], ["y"], {"group": 4, "strides": [2, 2]})], {"w": f32(4, 1, 2, 2)})
+    case("conv_transpose_narrow", [1, 2, 3, 3], [("ConvTranspose", ["x", "w"], ["y"], {"strides": [3, 3]})], {"w": f32(2, 2, 1, 1)})
+    case("conv_transpose_double", [1, 2, 3, 3], [("ConvTranspose", ["x", "w"], ["y"], {"strides": [2, 2]})], {"w": f32(2, 2, 3, 3) / np.float64(3)}, dtype=np.float64)
+    case("conv_transpose_1d", [1, 2, 5], [("ConvTranspose", ["x", "w", "b"], ["y"], {"strides": [2], "pads": [1, 0], "output_padding": [1]})],
+         {"w": f32(2, 3, 4), "b": f32(3)})
+
+
+def reductions():
+    for op, since in (("ReduceSum", 13), ("ReduceMean", 18), ("ReduceMax", 18), ("ReduceMin", 18)):
+        for axes in ([1], [2], [3], [-1], [2, 3], [1, 2], [1, 3], [0], [0, -2], [1, 2, 3], [0, 1, 2, 3], None):
+            for keep in (0, 1):
+                label = f"{op}_{'all' if axes is None else '_'.join(map(str, axes))}_{keep}"
+                old = {"keepdims": keep} if axes is None else {"keepdims": keep, "axes": axes}
+                case(f"{label}_{since - 1}", [1, 3, 4, 2], [(op, ["x"], ["y"], old)], opset=since - 1)
+                if axes != [0, 1, 2, 3]:
+                    inputs, given = (["x"], {}) if axes is None else (["x", "a"], {"a": i64(*axes)})
+                    case(f"{label}_{since}", [1, 3, 4, 2], [(op, inputs, ["y"], {"keepdims": keep})], given, since)
+        case(f"{op}_noop", [1, 6], [(op, ["x"], ["h"], {"noop_with_empty_axes": 1}), ("Relu", ["h"], ["y"], {})], opset=18)
+        case(f"{op}_empty", [1, 6], [(op, ["x", "a"], ["y"], {})], {"a": i64()}, 18)
+        case(f"{op}_20", [1, 6], [(op, ["x", "a"], ["y"], {})], {"a": i64(1)}, 20)
+        case(f"{op}_rank_3", [1, 6, 5], [(op, ["x", "a"], ["y"], {"keepdims": 0})], {"a": i64(1)}, 18)
+        case(f"{op}_rank_5", [1, 2, 3, 2, 3], [(op, ["x", "a"], ["y"], {"keepdims": 0})], {"a": i64(1, 2, 4)}, 18)
+        case(f"{op}_middle", [1, 2, 3, 2, 3], [(op, ["x", "a"], ["y"], {})], {"a": i64(2, 3)}, 18)
+        case(f"{op}_rows", [2, 6], [(op, ["x", "a"], ["y"], {})], {"a": i64(0)}, 18)
+        case(f"{op}_7", [1, 3, 4], [(op, ["x"], ["y"], {"axes": [1, 2], "keepdims": 0})], opset=8)
+        case(f"{op}_head", [1, 2, 4, 4],
+             [("Conv", ["x", "w"], ["h"], {}), ("Relu", ["h"], ["r"], {}), (op, ["r", "a"], ["m"], {"keepdims": 0}), ("Gemm", ["m", "g"], ["y"], {})],
+             {"w": f32(3, 2, 2, 2), "a": i64(2, 3), "g": f32(3, 2)}, 18)
+    for op in ("GlobalAveragePool", "GlobalMaxPool"):
+        for shape in ([1, 3, 5], [1, 3, 5, 4], [1, 2, 3, 2, 2]):
+            case(f"{op}_{len(shape)}", shape, [(op, ["x"], ["y"], {})])
+
+
+def sequences():
+    case("conv_1d", [1, 3, 9], [("Conv", ["x", "w", "b"], ["y"], {"strides": [2], "pads": [1, 2], "dilations": [2]})], {"w": f32(4, 3, 3), "b": f32(4)})
+    case("conv_1d_same", [1, 3, 9], [("Conv", ["x", "w"], ["y"], {"strides": [2], "auto_pad": "SAME_LOWER", "kernel_shape": [3]})], {"w": f32(4, 3, 3)})
+    case("conv_1d_groups", [1, 4, 9], [("Conv", ["x", "w"], ["y"], {"group": 2})], {"w": f32(4, 2, 3)})
+    for op in ("MaxPool", "AveragePool"):
+        for name, attributes in (("plain", {}), ("strides", {"strides": [2]}), ("pads", {"pads": [1, 0]}), ("ceil", {"strides": [2], "ceil_mode": 1}),
+                                 ("dilations", {"dilations": [2]}), ("same", {"auto_pad": "SAME_UPPER", "strides": [2]})):
+            case(f"{op}_1d_{name}", [1, 3, 10], [(op, ["x"], ["y"], {"kernel_shape": [3], **attributes})], opset=19)
+    given = {"w": f32(4, 3, 3), "g": f32(4, seed=3), "b": f32(4, seed=4), "m": f32(4, seed=5), "v": np.abs(f32(4, seed=6)) + np.float32(0.1),
+             "c": f32(4, 1), "u": f32(8, 4, 3, seed=7), "a": f32(8, 1), "d": f32(8, 2)}
+    case("sequence_network", [1, 3, 12],
+         [("Conv", ["x", "w"], ["h"], {}), ("BatchNormalization", ["h", "g", "b", "m", "v"], ["n"], {}), ("Add", ["n", "c"], ["o"], {}), ("Relu", ["o"], ["r"], {}),
+          ("MaxPool", ["r"], ["p"], {"kernel_shape": [2], "strides": [2]}), ("Conv", ["p", "u"], ["q"], {"pads": [1, 1]}), ("PRelu", ["q", "a"], ["s"], {}),
+          ("GlobalAveragePool", ["s"], ["t"], {}), ("Flatten", ["t"], ["f"], {}), ("Gemm", ["f", "d"], ["y"], {})], given)
+
+
+def averages():
+    ceil = {"plain": {}, "pads": {"pads": [1, 1, 1, 1]}, "uneven": {"pads": [0, 1, 0, 0]}, "same": {"auto_pad": "SAME_UPPER"}}
+    for name, attributes in ceil.items():
+        for opset in (10, 11, 19, 22):
+            for count in (0, 1):
+                for stride in (2, 3):
+                    for size in (6, 7, 8):
+                        case(f"average_ceil_{name}_{opset}_{count}_{stride}_{size}", [1, 2, size, 7],
+                             [("AveragePool", ["x"], ["y"], {"kernel_shape": [3, 2], "strides": [stride, stride], "ceil_mode": 1, "count_include_pad": count, **attributes})], opset=opset)
+    for name, attributes in (("plain", {}), ("pads", {"pads": [2, 1, 0, 1]}), ("ceil", {"strides": [2, 2], "ceil_mode": 1})):
+        for count in (0, 1):
+            case(f"average_dilated_{name}_{count}", [1, 2, 8, 7],
+                 [("AveragePool", ["x"], ["y"], {"kernel_shape": [3, 2], "dilations": [2, 3], "count_include_pad": count, **attributes})], opset=19)
+
+
+def padding():
+    modes = {"ones": ([0, 0, 1, 2, 0, 1, 0, 3], "constant", 1.5), "shrunk_ones": ([0, 0, -1, 2, 0, 1, 0, -1], "constant", -0.75), "reflect": ([0, 2, 3, 1, 0, 1, 2, 0], "reflect", 0.0),
+             "edge": ([0, 1, 5, 1, 0, 0, 2, 4], "edge", 0.0), "cut_reflect": ([0, 0, -1, 1, 0, 0, 2, 0], "reflect", 0.0), "cut_edge": ([0, -1, 1, 1, 0, 0, -2, 0], "edge", 0.0)}
+    for name, (pads, mode, value) in modes.items():
+        case(f"pad_{name}_7", [1, 3, 4, 2], [("Pad", ["x"], ["y"], {"pads": pads, "mode": mode, "value": value})], opset=7)
+        for opset in (11, 13, 18, 19, 21, 23):
+            case(f"pad_{name}_{opset}", [1, 3, 4, 2], [("Pad", ["x", "p", "v"], ["y"], {"mode": mode})], {"p": i64(*pads), "v": np.float32(value)}, opset)
+    case("pad_wrap", [1, 3, 4, 2], [("Pad", ["x", "p"], ["y"], {"mode": "wrap"})], {"p": i64(0, 1, 3, 0, 0, 2, 2, 2)}, 19)
+    case("pad_wrap_vector", [1, 6], [("Pad", ["x", "p", "", "a"], ["y"], {"mode": "wrap"})], {"p": i64(2, 3), "a": i64(-1)}, 19)
+    case("pad_then_conv", [1, 2, 4, 4], [("Pad", ["x", "p", "v"], ["h"], {}), ("Conv", ["h", "w"], ["y"], {})],
+         {"p": i64(0, 0, 1, 1, 0, 0, 1, 1), "v": np.float32(0.5), "w": f32(3, 2, 3, 3)})
+
+
 def rest():
     case("relu", [1, 3, 4, 2], [("Relu", ["x"], ["y"], {})], opset=9)
     case("identity", [1, 4], [("Identity", ["x"], ["a"], {}), ("Relu", ["a"], ["y"], {})])
@@ -323,7 +457,7 @@ def check(folder):
         sys.exit("\n".join(failures))
 
 
-for define in (gemm, matmul, elementwise, conv, normalization, pooling, shapes, rest):
+for define in (gemm, matmul, elementwise, conv, normalization, pooling, shapes, piecewise, conv_transpose, reductions, sequences, averages, padding, rest):
     define()
 verb, target, files = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3:]
 if verb == "make":
