@@ -72,7 +72,7 @@ impl CliError {
             .note(problem)
             .note(format_args!("in {}", path.display()));
         match problem {
-            onnx::Problem::NotPiecewiseLinear | onnx::Problem::UnsupportedOperator => {
+            onnx::Problem::NotPiecewiseLinear | onnx::Problem::NotContinuous | onnx::Problem::UnsupportedOperator => {
                 error.help(format_args!("unmoved inspect {} --unsupported lists every such node", path.display()))
             }
             _ => error,
