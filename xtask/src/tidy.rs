@@ -16,12 +16,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("unmoved-property", &["unmoved-ir"]),
     ("unmoved-safetensors", &["unmoved-ir"]),
     ("unmoved-text", &["unmoved-ir", "unmoved-safetensors"]),
+    ("unmoved-nnet", &["unmoved-ir"]),
     ("unmoved-onnx", &["unmoved-ir"]),
     (
         "unmoved-check",
         &[
             "unmoved-ir",
             "unmoved-property",
+            "optional unmoved-nnet",
             "optional unmoved-onnx",
             "optional unmoved-safetensors",
             "optional unmoved-text",

@@ -17,7 +17,7 @@ Checks that a certificate proves a query about a model.
 
 Usage: unmoved-check MODEL QUERY CERTIFICATE [OPTIONS]
 
-  MODEL        .onnx, .onnx.gz, .safetensors or .unm
+  MODEL        .onnx, .onnx.gz, .safetensors, .nnet or .unm
   QUERY        region and unsafe set, as text
   CERTIFICATE  the proof
 
@@ -128,9 +128,11 @@ fn read_model(path: &Path, arch: Option<&Path>) -> Result<Network, Error> {
         let imported = unmoved_safetensors::read(path, arch).map_err(|e| shown(&e))?;
         imported.notices.iter().for_each(|notice| eprintln!("note: {notice}"));
         Ok(imported.network)
+    } else if name.ends_with(".nnet") {
+        Ok(unmoved_nnet::read(path).map_err(|e| shown(&e))?)
     } else if name.ends_with(".unm") {
         Ok(unmoved_text::read(path).map_err(|e| shown(&e))?)
     } else {
-        Err(shown(&"unknown model format; the name must end in .onnx, .onnx.gz, .safetensors or .unm").into())
+        Err(shown(&"unknown model format; the name must end in .onnx, .onnx.gz, .safetensors, .nnet or .unm").into())
     }
 }

@@ -16,7 +16,7 @@ pub struct Model {
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// A name that ends like no format.
-    #[error("{path}: unknown model format; the name must end in .onnx, .onnx.gz, .safetensors or .unm")]
+    #[error("{path}: unknown model format; the name must end in .onnx, .onnx.gz, .safetensors, .nnet or .unm")]
     UnknownFormat {
         /// The file.
         path: PathBuf,
@@ -37,6 +37,9 @@ pub enum ModelError {
         /// What is wrong.
         source: Box<unmoved_safetensors::Error>,
     },
+    /// `.nnet`, whose errors name the file or the node themselves.
+    #[error(transparent)]
+    Nnet(Box<unmoved_nnet::Error>),
     /// The native text format, whose errors name the file themselves.
     #[error(transparent)]
     Text(Box<unmoved_text::Error>),
@@ -54,7 +57,12 @@ pub enum ModelError {
     },
 }
 
+/// ONNX exports of the same networks, and the properties that go with them, leave the normalisation out.
+const UNITS: &str =
+    "the means and ranges of the file are part of the network: it reads inputs and gives outputs in their own units";
+
 enum Format {
+    Nnet,
     Onnx,
     Safetensors,
     Text,
@@ -66,6 +74,8 @@ fn format(path: &Path) -> Result<Format, ModelError> {
         Ok(Format::Onnx)
     } else if name.ends_with(".safetensors") {
         Ok(Format::Safetensors)
+    } else if name.ends_with(".nnet") {
+        Ok(Format::Nnet)
     } else if name.ends_with(".unm") {
         Ok(Format::Text)
     } else {
@@ -80,6 +90,11 @@ pub fn read_model(path: &Path, arch: Option<&Path>) -> Result<Model, ModelError>
         return Err(ModelError::NeedlessArchitecture { path: path.into() });
     }
     match format {
+        Format::Nnet => {
+            let network = unmoved_nnet::read(path).map_err(|e| ModelError::Nnet(Box::new(e)))?;
+            let notices = if network.rewrites().is_empty() { Vec::new() } else { vec![UNITS.into()] };
+            Ok(Model { network, notices })
+        }
         Format::Onnx => {
             let network =
                 unmoved_onnx::read(path).map_err(|e| ModelError::Onnx { path: path.into(), source: Box::new(e) })?;
@@ -102,7 +117,7 @@ pub fn unsupported_operators(path: &Path) -> Result<Vec<unmoved_onnx::Unsupporte
     match format(path)? {
         Format::Onnx => unmoved_onnx::unsupported(path, None)
             .map_err(|e| ModelError::Onnx { path: path.into(), source: Box::new(e) }),
-        Format::Safetensors | Format::Text => Err(ModelError::NotOnnx { path: path.into() }),
+        Format::Nnet | Format::Safetensors | Format::Text => Err(ModelError::NotOnnx { path: path.into() }),
     }
 }
 
@@ -118,6 +133,10 @@ pub enum Written {
 /// Writes a model in the format that the name ends in.
 pub fn write_model(network: &Network, path: &Path) -> Result<Written, ModelError> {
     match format(path)? {
+        Format::Nnet => {
+            unmoved_nnet::write(network, path).map_err(|e| ModelError::Nnet(Box::new(e)))?;
+            Ok(Written::Exactly)
+        }
         Format::Onnx => {
             let exported = unmoved_onnx::write(network, path)
                 .map_err(|e| ModelError::Onnx { path: path.into(), source: Box::new(e) })?;

@@ -60,6 +60,7 @@ impl From<ModelError> for CliError {
             },
             ModelError::Safetensors { .. } => "U0108",
             ModelError::Text(_) => "U0109",
+            ModelError::Nnet(_) => "U0111",
         };
         Self::new(code, error)
     }

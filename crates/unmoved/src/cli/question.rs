@@ -11,7 +11,7 @@ use unmoved::property::{InputRegion, Norm, Query};
 /// Which network.
 #[derive(clap::Args)]
 pub(crate) struct ModelArgs {
-    /// The model: .onnx, .onnx.gz, .safetensors or .unm
+    /// The model: .onnx, .onnx.gz, .safetensors, .nnet or .unm
     pub(crate) model: PathBuf,
     /// Architecture of a safetensors file that does not carry one
     #[arg(long, value_name = "FILE")]
