@@ -121,3 +121,32 @@ fn converting_there_and_back_gives_the_same_bytes() {
         assert_eq!(std::fs::read(&files[first]).ok(), std::fs::read(&files[second]).ok(), "{}", files[first]);
     }
 }
+
+#[test]
+fn a_chain_of_dense_layers_goes_through_every_format() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    for (from, first) in [("tiny.unm", "a.nnet"), ("units.nnet", "b.nnet")] {
+        let first = path(first);
+        let mut from = from.to_owned();
+        let files = [first.clone(), path("c.unm"), path("d.safetensors"), path("e.onnx"), path("f.nnet")];
+        for to in &files {
+            let (stdout, stderr, code) = unmoved(&["convert", &from, to]);
+            assert_eq!(code, 0, "{stderr}");
+            assert_eq!(stdout, format!("{to}: every weight exactly; largest difference 0 on 64 inputs\n"));
+            from.clone_from(to);
+        }
+        assert_eq!(std::fs::read(&first).ok(), std::fs::read(&files[4]).ok(), "{first}");
+    }
+}
+
+#[test]
+fn the_normalisation_of_a_file_is_part_of_what_is_proved() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let proof = folder.path().join("p.proof");
+    let proof = proof.to_str().expect("UTF-8");
+    assert_eq!(unmoved(&["verify", "units.nnet", "units.vnnlib", "--certificate", proof]).2, 0);
+    let query = format!("{proof}.query");
+    assert_eq!(unmoved(&["check", "units.nnet", &query, proof]).2, 0);
+    assert_eq!(unmoved(&["check", "tiny.unm", &query, proof]).2, 1);
+}

@@ -7,7 +7,9 @@ use crate::normalisation::scale_and_shift;
 use crate::{MAX_LAYERS, Problem};
 use std::collections::BTreeMap;
 use std::fmt;
-use unmoved_ir::{Builder, Conv2d, DType, Dense, IrError, Network, NodeId, NodeProblem, Op, Scale, Shape, Shift, Tensor};
+use unmoved_ir::{
+    Builder, Conv2d, DType, Dense, IrError, Network, NodeId, NodeProblem, Op, Scale, Shape, Shift, Tensor,
+};
 
 /// The most that a minimum can be below, and a maximum above, without saying anything of a float32 input.
 pub(crate) const NO_BOUND: f64 = f32::MAX as f64;

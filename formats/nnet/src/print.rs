@@ -123,8 +123,8 @@ fn input_normalisation(network: &Network, chain: &Chain<'_>) -> Result<(Vec<f64>
 fn output_normalisation(chain: &Chain<'_>) -> Result<[f64; 2], Error> {
     let Some((node, conv)) = affine(chain.behind) else { return Ok([1.0, 0.0]) };
     let first = [&conv.weight, &conv.bias].map(|t| t.get(0));
-    let same = (0..conv.outputs())
-        .all(|k| [&conv.weight, &conv.bias].map(|t| t.get(k).to_bits()) == first.map(f64::to_bits));
+    let same =
+        (0..conv.outputs()).all(|k| [&conv.weight, &conv.bias].map(|t| t.get(k).to_bits()) == first.map(f64::to_bits));
     if same { Ok(first) } else { Err(unwritable(node, "the format has one range and one mean for all outputs")) }
 }
 
