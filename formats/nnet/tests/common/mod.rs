@@ -49,17 +49,4 @@ impl File {
         }
         out
     }
-
-    /// What the format says of an input, in plain float64: no clipping to minimums and maximums.
-    pub(crate) fn evaluate(&self, x: &[f64]) -> Vec<f64> {
-        let n = self.sizes[0];
-        let mut v: Vec<f64> = (0..n).map(|i| (x[i] - self.means[i]) / self.ranges[i]).collect();
-        for (k, (weight, bias)) in self.layers.iter().enumerate() {
-            let rows = weight.chunks(v.len()).map(|row| row.iter().zip(&v).map(|(w, v)| w * v).sum::<f64>());
-            let out: Vec<f64> = rows.zip(bias).map(|(sum, b)| sum + b).collect();
-            let last = k + 1 == self.layers.len();
-            v = out.into_iter().map(|v| if last { v } else { v.max(0.0) }).collect();
-        }
-        v.into_iter().map(|v| v * self.ranges[n] + self.means[n]).collect()
-    }
 }
