@@ -28,6 +28,7 @@ mod number;
 mod op;
 mod prepend;
 mod rational;
+pub mod rounding;
 mod shape;
 mod sliding;
 mod tensor;

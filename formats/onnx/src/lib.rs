@@ -25,7 +25,6 @@ mod file;
 mod graph;
 mod import;
 mod operators;
-mod rounding;
 mod value;
 mod wire;
 

@@ -2,15 +2,15 @@
 //! `spatial`, opset 14 added `training_mode`.
 //!
 //! `y = s x + t` with `s = scale / sqrt(var + epsilon)` and `t = B - mean s`, in f64. Neither the root nor the quotient is
-//! a float in general, so both come with bounds; `rounding.rs` has the proof.
+//! a float in general, so both come with bounds; [`unmoved_ir::rounding`] has the proof.
 
 use super::pieces;
 use crate::Problem;
 use crate::call::Call;
 use crate::constant::Constant;
-use crate::rounding::{self, Rounded};
 use crate::value::Value;
 use unmoved_ir::Scale;
+use unmoved_ir::rounding::{self, Rounded};
 
 pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
     call.at_most(5)?;

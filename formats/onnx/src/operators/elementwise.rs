@@ -7,8 +7,8 @@ use crate::Problem;
 use crate::broadcast::broadcast_dims;
 use crate::call::Call;
 use crate::constant::{Constant, Numbers};
-use crate::rounding::Rounded;
 use crate::value::{Computed, Value};
+use unmoved_ir::rounding::Rounded;
 use unmoved_ir::{Scale, Shift};
 
 /// A constant beside a computed value: what becomes of `[factor, summand]`, from the constant's elements.

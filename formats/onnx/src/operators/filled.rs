@@ -6,10 +6,10 @@ use crate::Problem;
 use crate::broadcast::checked_len;
 use crate::call::Call;
 use crate::constant::{Constant, Numbers};
-use crate::rounding::Rounded;
 use crate::value::Value;
 use std::sync::Arc;
 use unmoved_ir::Data;
+use unmoved_ir::rounding::Rounded;
 
 pub(super) fn constant_of_shape(call: &mut Call) -> Result<Value, Problem> {
     call.at_most(1)?;

@@ -4,9 +4,9 @@ use crate::Problem;
 use crate::broadcast::{self, broadcast_dims};
 use crate::call::Call;
 use crate::constant::{Constant, Numbers};
-use crate::rounding::Rounded;
 use crate::value::Value;
 use std::sync::Arc;
+use unmoved_ir::rounding::Rounded;
 
 /// Both constants under their common shape.
 pub(super) fn together(call: &mut Call, a: &Constant, b: &Constant) -> Result<(Constant, Constant), Problem> {

@@ -6,9 +6,9 @@ use crate::Problem;
 use crate::broadcast;
 use crate::call::Call;
 use crate::constant::Constant;
-use crate::rounding::{self, Rounded};
 use crate::value::{Computed, Value};
 use unmoved_ir::Scale;
+use unmoved_ir::rounding::{self, Rounded};
 
 pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
     call.at_most(3)?;

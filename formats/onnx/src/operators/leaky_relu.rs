@@ -9,8 +9,8 @@ use super::pieces::{line, relu, same, spread, sum};
 use crate::Problem;
 use crate::broadcast::broadcast_dims;
 use crate::call::Call;
-use crate::rounding::{self, Rounded};
 use crate::value::{Computed, Value};
+use unmoved_ir::rounding::{self, Rounded};
 use unmoved_ir::{Scale, Shift};
 
 pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {

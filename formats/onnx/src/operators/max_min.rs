@@ -7,8 +7,8 @@ use super::pieces::{self, relu, spread, sum, times};
 use crate::Problem;
 use crate::broadcast::broadcast_dims;
 use crate::call::Call;
-use crate::rounding::Rounded;
 use crate::value::{Computed, Value};
+use unmoved_ir::rounding::Rounded;
 
 pub(super) fn max(call: &mut Call) -> Result<Value, Problem> {
     extreme(call, Extreme::Max)

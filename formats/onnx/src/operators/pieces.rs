@@ -7,8 +7,8 @@ use crate::Problem;
 use crate::broadcast::{self, broadcast_dims};
 use crate::call::{Call, without_batch};
 use crate::constant::Constant;
-use crate::rounding::{self, Rounded};
 use crate::value::{Computed, Value};
+use unmoved_ir::rounding::{self, Rounded};
 use unmoved_ir::{Op, Scale, Shift};
 
 /// How many leading axes of what the node of `x` holds are the channels of an image: two of `[1, channels, height, width]`,

@@ -5,8 +5,8 @@ use super::pieces::{self, line, same, spread_rounded, sum};
 use crate::Problem;
 use crate::broadcast::broadcast_dims;
 use crate::call::Call;
-use crate::rounding::Rounded;
 use crate::value::Value;
+use unmoved_ir::rounding::Rounded;
 use unmoved_ir::{Scale, Shift};
 
 pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {

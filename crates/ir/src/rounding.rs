@@ -3,25 +3,28 @@
 //! The bounds hold barring overflow, which shows as an infinite value or bound and is refused when the numbers become
 //! part of the network.
 
-use unmoved_ir::{Scale, Shift};
+use crate::{Scale, Shift};
 
 /// A number and how far the real one may be from it; zero means exact.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Rounded {
-    pub(crate) value: f64,
-    pub(crate) error: f64,
+pub struct Rounded {
+    /// The number as computed.
+    pub value: f64,
+    /// A bound of its distance from the real one.
+    pub error: f64,
 }
 
 /// At least this large, the rounding error of a product or quotient is representable and a fused multiply-add finds it.
 const SAFE: f64 = f64::MIN_POSITIVE * 4.0 / f64::EPSILON;
 
 impl Rounded {
-    pub(crate) fn exact(value: f64) -> Self {
+    /// A number without error.
+    pub fn exact(value: f64) -> Self {
         Self { value, error: 0.0 }
     }
 
     /// `self * factor`, the factor exact.
-    pub(crate) fn times(self, factor: f64) -> Self {
+    pub fn times(self, factor: f64) -> Self {
         let value = self.value * factor;
         let rounding = if self.value == 0.0 || factor == 0.0 {
             0.0
@@ -35,7 +38,7 @@ impl Rounded {
     }
 
     /// `self / divisor`, the divisor exact; infinite if that is zero.
-    pub(crate) fn over(self, divisor: f64) -> Self {
+    pub fn over(self, divisor: f64) -> Self {
         let value = self.value / divisor;
         let rounding = if self.value == 0.0 {
             0.0
@@ -49,7 +52,7 @@ impl Rounded {
     }
 
     /// `self + term`, the term exact.
-    pub(crate) fn plus(self, term: f64) -> Self {
+    pub fn plus(self, term: f64) -> Self {
         let value = self.value + term;
         // Knuth's two-sum: the rounding error of a sum is always representable.
         let other = value - self.value;
@@ -64,14 +67,14 @@ fn up(error: f64) -> f64 {
 }
 
 /// Summands with their bounds, none if all are exact.
-pub(crate) fn shift(terms: &[Rounded]) -> Shift {
+pub fn shift(terms: &[Rounded]) -> Shift {
     let values = terms.iter().map(|t| t.value).collect();
     let any = terms.iter().any(|t| t.error != 0.0);
     Shift { values, errors: if any { terms.iter().map(|t| t.error).collect() } else { Vec::new() } }
 }
 
 /// Factors with a bound of all their relative errors; that of a zero that is not exact is infinite, which is refused.
-pub(crate) fn scale(factors: &[Rounded]) -> Scale {
+pub fn scale(factors: &[Rounded]) -> Scale {
     let relative = |f: &Rounded| if f.error == 0.0 { 0.0 } else { up(f.error / f.value.abs()) };
     Scale { values: factors.iter().map(|f| f.value).collect(), error: factors.iter().map(relative).fold(0.0, f64::max) }
 }
@@ -83,7 +86,7 @@ pub(crate) fn scale(factors: &[Rounded]) -> Scale {
 /// is a bound relative to the computed value too. That needs normal numbers; otherwise the bound is infinite.
 ///
 /// `None` if the root is of no positive number.
-pub(crate) fn inverse_root(scale: f64, variance: f64, epsilon: f64) -> Option<(f64, f64)> {
+pub fn inverse_root(scale: f64, variance: f64, epsilon: f64) -> Option<(f64, f64)> {
     let sum = Rounded::exact(variance).plus(epsilon);
     if sum.value.is_nan() || sum.value <= 0.0 {
         return None;
@@ -103,8 +106,8 @@ pub(crate) fn inverse_root(scale: f64, variance: f64, epsilon: f64) -> Option<(f
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Rational;
     use proptest::prelude::*;
-    use unmoved_ir::Rational;
 
     #[test]
     fn exact_stays_exact() {
