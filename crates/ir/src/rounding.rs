@@ -103,6 +103,30 @@ pub fn inverse_root(scale: f64, variance: f64, epsilon: f64) -> Option<(f64, f64
     Some((value, if exact { 0.0 } else { 2.0 * f64::EPSILON }))
 }
 
+/// Batch normalisation as `s x + t`, with `s = gamma / sqrt(variance + epsilon)` and `t = beta - mean s`, one each per
+/// channel. Neither the root nor the quotient is a float in general, so both come with bounds ([`inverse_root`]).
+///
+/// # Errors
+/// The first channel whose `variance + epsilon` is not positive.
+pub fn batch_norm(
+    gamma: &[f64],
+    beta: &[f64],
+    mean: &[f64],
+    variance: &[f64],
+    epsilon: f64,
+) -> Result<(Scale, Vec<Rounded>), usize> {
+    let mut scale = Scale::exact(Vec::with_capacity(gamma.len()));
+    let mut terms = Vec::with_capacity(gamma.len());
+    for (k, (((gamma, beta), mean), variance)) in gamma.iter().zip(beta).zip(mean).zip(variance).enumerate() {
+        let (value, error) = inverse_root(*gamma, *variance, epsilon).ok_or(k)?;
+        scale.values.push(value);
+        scale.error = scale.error.max(error);
+        let s = Rounded { value, error: if error == 0.0 { 0.0 } else { error * value.abs() + f64::MIN_POSITIVE } };
+        terms.push(s.times(-mean).plus(*beta));
+    }
+    Ok((scale, terms))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,6 +149,16 @@ mod tests {
         assert!((1e-20..1e-16).contains(&error), "{error}");
         assert_eq!(scale(&[Rounded::exact(0.0)]).error, 0.0);
         assert_eq!(scale(&[Rounded { value: 0.0, error: 1e-300 }]).error, f64::INFINITY);
+    }
+
+    #[test]
+    fn batch_norms() {
+        let got = batch_norm(&[6.0, 1.0], &[1.0, 0.5], &[2.0, 0.25], &[3.5, 15.5], 0.5);
+        let terms = vec![Rounded::exact(-5.0), Rounded::exact(0.4375)];
+        assert_eq!(got, Ok((Scale::exact(vec![3.0, 0.25]), terms)));
+        assert_eq!(batch_norm(&[1.0; 2], &[0.0; 2], &[0.0; 2], &[1.0, -0.5], 0.5), Err(1));
+        let (scale, terms) = batch_norm(&[1.0], &[0.0], &[1.0], &[3.0], 0.0).expect("positive");
+        assert!(scale.error > 0.0 && terms[0].error >= scale.error * scale.values[0]);
     }
 
     proptest! {

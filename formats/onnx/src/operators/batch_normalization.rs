@@ -1,16 +1,14 @@
 //! BatchNormalization: <https://onnx.ai/onnx/operators/onnx__BatchNormalization.html>, inference only. Opset 9 removed
 //! `spatial`, opset 14 added `training_mode`.
 //!
-//! `y = s x + t` with `s = scale / sqrt(var + epsilon)` and `t = B - mean s`, in f64. Neither the root nor the quotient is
-//! a float in general, so both come with bounds; [`unmoved_ir::rounding`] has the proof.
+//! A scale and shift whose rounding is bounded: [`unmoved_ir::rounding::batch_norm`].
 
 use super::pieces;
 use crate::Problem;
 use crate::call::Call;
 use crate::constant::Constant;
 use crate::value::Value;
-use unmoved_ir::Scale;
-use unmoved_ir::rounding::{self, Rounded};
+use unmoved_ir::rounding;
 
 pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
     call.at_most(5)?;
@@ -36,16 +34,8 @@ pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
     };
     let (gamma, beta) = (numbers(1, "scale")?, numbers(2, "B")?);
     let (mean, variance) = (numbers(3, "mean")?, numbers(4, "var")?);
-    let mut scale = Scale::exact(Vec::with_capacity(channels));
-    let mut shift = Vec::with_capacity(channels);
-    for k in 0..channels {
-        let refuse = || Problem::input(4, "var", format!("{} + epsilon is not positive", variance[k]));
-        let (value, error) = rounding::inverse_root(gamma[k], variance[k], epsilon).ok_or_else(refuse)?;
-        scale.values.push(value);
-        scale.error = scale.error.max(error);
-        let s = Rounded { value, error: if error == 0.0 { 0.0 } else { error * value.abs() + f64::MIN_POSITIVE } };
-        shift.push(s.times(-mean[k]).plus(beta[k]));
-    }
+    let (mut scale, shift) = rounding::batch_norm(&gamma, &beta, &mean, &variance, epsilon)
+        .map_err(|k| Problem::input(4, "var", format!("{} + epsilon is not positive", variance[k])))?;
     // One number per channel, which is axis 1.
     let per_channel = [vec![channels], vec![1; x.dims.len() - 2]].concat();
     let mut spread = |values: Vec<f64>| pieces::spread(call, &Constant::f64(per_channel.clone(), values), &x);
