@@ -41,6 +41,9 @@ const FREE: &[&str] = &["unmoved", "xtask"];
 /// Foreign crates that only one of ours may use.
 const RESERVED: &[(&str, &str)] = &[("good_lp", "unmoved-core"), ("highs", "unmoved-core")];
 
+/// Foreign crates that nothing may build unasked, and so only as optional dependencies.
+const OPTIONAL: &[&str] = &["candle-core", "candle-nn"];
+
 /// A longer file has a room of its own in it.
 const MAX_LINES: usize = 600;
 
@@ -88,6 +91,10 @@ fn arrows() -> Result<()> {
             if let Some((_, owner)) = RESERVED.iter().find(|(krate, owner)| *krate == used && *owner != name) {
                 bail!("{name} uses {used}, which only {owner} may; go through {owner}");
             }
+            ensure!(
+                !OPTIONAL.contains(&used) || dependency["optional"].as_bool() == Some(true),
+                "{name} always builds {used}; make it an optional dependency behind a feature"
+            );
             let (Some(rule), true, true) = (rule, used.starts_with("unmoved"), dependency["kind"].is_null()) else {
                 continue;
             };

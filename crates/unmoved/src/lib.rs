@@ -20,5 +20,7 @@ pub use unmoved_evaluate as evaluate;
 pub use unmoved_ir as ir;
 pub use unmoved_onnx as onnx;
 pub use unmoved_property as property;
+#[cfg(feature = "candle")]
+pub use unmoved_safetensors::candle;
 pub use unmoved_search as search;
 pub use vnnlib::{VnnlibFileError, read_vnnlib};

@@ -12,6 +12,8 @@
 #![doc = include_str!("../README.md")]
 
 pub mod arch;
+#[cfg(feature = "candle")]
+pub mod candle;
 mod error;
 pub mod files;
 mod infer;
@@ -123,16 +125,16 @@ fn import(file: &TensorFile<'_>, given: Option<(&str, &str)>) -> Result<Imported
             if inside.is_some_and(|inside| inside != text) {
                 notices.push(format!("the architecture in the file's metadata differs from {name} and is ignored"));
             }
-            let (network, read) = build(file, text, name)?;
+            let (network, read) = build(text, name, |key| file.tensor(key))?;
             (network, read, ArchSource::Named(name.into()))
         }
         (None, Some(text)) => {
-            let (network, read) = build(file, &text, ARCH_KEY)?;
+            let (network, read) = build(&text, ARCH_KEY, |key| file.tensor(key))?;
             (network, read, ArchSource::Metadata)
         }
         (None, None) => {
             let text = infer::infer(file)?;
-            let (network, read) = build(file, &text, "inferred architecture")?;
+            let (network, read) = build(&text, "inferred architecture", |key| file.tensor(key))?;
             notices.push(format!("the file has no architecture; inferred a chain of dense layers with ReLU:\n{text}"));
             (network, read, ArchSource::Inferred)
         }
@@ -146,14 +148,18 @@ fn import(file: &TensorFile<'_>, given: Option<(&str, &str)>) -> Result<Imported
     Ok(Imported { network: network.with_metadata(metadata), source, notices })
 }
 
-/// The network, and the keys of the tensors that it was made of.
-fn build(file: &TensorFile<'_>, text: &str, name: &str) -> Result<(Network, HashSet<String>), Error> {
+/// The network of an architecture called `name`, and the keys of the tensors that it was made of, which `tensor` fetches.
+fn build<E: std::error::Error + Send + Sync + 'static>(
+    text: &str,
+    name: &str,
+    tensor: impl Fn(&str) -> Result<Tensor, E>,
+) -> Result<(Network, HashSet<String>), arch::SyntaxError> {
     // A tensor that many layers share is read once; otherwise a small file could fill the memory.
     let mut read: HashMap<String, Tensor> = HashMap::new();
     let mut lookup = |name: &arch::Name| match read.get(&name.text) {
         Some(tensor) => Ok(tensor.clone()),
         None => {
-            let tensor = file.tensor(&name.text).map_err(|error| Problem::Other(Box::new(error)))?;
+            let tensor = tensor(&name.text).map_err(|error| Problem::Other(Box::new(error)))?;
             Ok(read.entry(name.text.clone()).or_insert(tensor).clone())
         }
     };
