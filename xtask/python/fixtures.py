@@ -21,7 +21,7 @@ import numpy as np
 import onnx
 
 EXPORTED = pathlib.Path(__file__).resolve().parents[2] / "formats/onnx/tests/exported"
-INPUTS = 6
+INPUTS = 4
 LARGEST = 40_000
 
 

@@ -1,6 +1,7 @@
 """PyTorch, by its legacy exporter (TorchScript) and by the one of torch.export (`dynamo=True`)."""
 
 import io
+import logging
 import pathlib
 import tempfile
 import warnings
@@ -14,6 +15,7 @@ from torch import nn
 from fixtures import seed
 
 warnings.filterwarnings("ignore")
+logging.disable(logging.WARNING)
 
 
 class Net(nn.Module):
@@ -28,8 +30,19 @@ class Net(nn.Module):
             else:
                 setattr(self, name, part)
 
-    def forward(self, *x):
-        return self.function(self, *x)
+    def forward(self, x):
+        return self.function(self, x)
+
+
+class Masked(nn.Module):
+    """With a second input that nothing reads, like an optional mask."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x, mask):
+        return self.net(x)
 
 
 def settle(model):
@@ -222,7 +235,7 @@ def piecewise(t):
     t.add("hardsigmoid", lambda: vector(nn.Hardsigmoid()), [1, 6])
     t.add("leaky_relu", lambda: vector(nn.LeakyReLU(0.1)), [1, 6], opsets=(11, 17))
     t.add("leaky_relu_conv", lambda: after(nn.LeakyReLU(), 48), [1, 2, 4, 4])
-    t.add("prelu", lambda: vector(nn.PReLU()), [1, 6])
+    t.add("prelu", lambda: nn.Sequential(nn.Linear(6, 8), nn.PReLU(), nn.Linear(8, 3)), [1, 6])
     t.add("prelu_channels", lambda: nn.Sequential(
         nn.Conv2d(2, 3, 3), nn.PReLU(3, init=0.2), nn.Flatten(), nn.Linear(12, 3)), [1, 2, 4, 4], opsets=(11, 17))
     t.add("threshold", lambda: vector(nn.Threshold(0.0, 0.0)), [1, 6])
@@ -255,10 +268,9 @@ def whole(t):
 
 
 def unused_input(t):
-    """A second input that nothing reads, as a model with an optional mask has; the legacy exporter drops it."""
     name = "unused_input"
     torch.manual_seed(seed(name) % 2**31)
-    model = Net(lambda m, x, mask: m.net(x), net=mlp(6, 8, 3)).eval()
+    model = Masked(mlp(6, 8, 3)).eval()
     values = t.fixtures.inputs(name, [1, 6])
     example = (torch.from_numpy(values[0]), torch.ones(1, 6))
     names = {"input_names": ["input", "mask"], "output_names": ["output"]}
