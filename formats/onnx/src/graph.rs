@@ -155,7 +155,11 @@ pub(crate) fn node_error(node: &NodeProto, opset: i64, problem: Problem) -> Erro
 
 /// The version of the default operator set.
 pub(crate) fn opset(model: &ModelProto) -> Result<i64, Error> {
-    let mut versions = model.opset_import.iter().filter(|o| is_default(o.domain())).map(|o| o.version());
+    let mut versions: Vec<i64> =
+        model.opset_import.iter().filter(|o| is_default(o.domain())).map(|o| o.version()).collect();
+    // Some exporters say the same twice.
+    versions.dedup();
+    let mut versions = versions.into_iter();
     match (versions.next(), versions.next()) {
         (Some(version), None) if OPSETS.contains(&version) => Ok(version),
         (Some(found), None) => {
@@ -163,7 +167,7 @@ pub(crate) fn opset(model: &ModelProto) -> Result<i64, Error> {
             Err(Error::model(problem.to_string()))
         }
         (None, _) => Err(Error::model("the model imports no version of the default operator set")),
-        (Some(_), Some(_)) => Err(Error::model("the model imports the default operator set twice")),
+        (Some(_), Some(_)) => Err(Error::model("the model imports two versions of the default operator set")),
     }
 }
 

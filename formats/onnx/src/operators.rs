@@ -7,6 +7,7 @@ mod batch_normalization;
 mod cast;
 mod clip;
 mod constant;
+mod contract;
 mod conv;
 mod conv_transpose;
 mod dropout;
@@ -19,6 +20,7 @@ mod gather;
 mod gemm;
 mod identity;
 mod leaky_relu;
+mod linear;
 mod mat_mul;
 mod matrix;
 mod max_min;
@@ -66,10 +68,12 @@ const OPERATORS: &[Operator] = &[
     Operator { name: "DepthToSpace", import: space::depth_to_space },
     Operator { name: "Div", import: elementwise::div },
     Operator { name: "Dropout", import: dropout::import },
+    Operator { name: "Einsum", import: contract::einsum },
     Operator { name: "Equal", import: |call| fold::compare(call, |order| order.is_eq()) },
     Operator { name: "Expand", import: expand::import },
     Operator { name: "Flatten", import: flatten::import },
     Operator { name: "Gather", import: gather::import },
+    Operator { name: "GatherND", import: gather::import_nd },
     Operator { name: "Gemm", import: gemm::import },
     Operator { name: "GlobalAveragePool", import: reduce::global_average },
     Operator { name: "GlobalMaxPool", import: reduce::global_max },
@@ -186,13 +190,23 @@ const NOT_CONTINUOUS: &[&str] = &[
     "Sign",
 ];
 
+/// Of the domain `ai.onnx.ml`.
+const OPERATORS_OF_ML: &[Operator] = &[
+    Operator { name: "LinearRegressor", import: linear::regressor },
+    Operator { name: "Scaler", import: linear::scaler },
+];
+
 /// The operator of a node.
 pub(crate) fn find(node: &NodeProto) -> Result<&'static Operator, Problem> {
-    if !is_default(node.domain()) || !node.overload().is_empty() {
-        return Err(Problem::UnsupportedOperator);
-    }
     let name = node.op_type();
-    OPERATORS.iter().find(|o| o.name == name).ok_or_else(|| match name {
+    let known = match node.domain() {
+        _ if !node.overload().is_empty() => &[],
+        domain if is_default(domain) => OPERATORS,
+        "ai.onnx.ml" => OPERATORS_OF_ML,
+        _ => &[],
+    };
+    known.iter().find(|o| o.name == name).ok_or_else(|| match name {
+        _ if !is_default(node.domain()) => Problem::UnsupportedOperator,
         _ if NOT_PIECEWISE_LINEAR.contains(&name) => Problem::NotPiecewiseLinear,
         _ if NOT_CONTINUOUS.contains(&name) => Problem::NotContinuous,
         _ => Problem::UnsupportedOperator,

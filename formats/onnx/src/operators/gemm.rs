@@ -1,14 +1,15 @@
 //! Gemm: <https://onnx.ai/onnx/operators/onnx__Gemm.html>, `alpha A' B' + beta C`. Opset 7 gave C numpy broadcasting,
-//! opset 11 made it optional. B and C must be constants, A' a single row.
+//! opset 11 made it optional. B and C must be constants.
 
+use super::contract::{Label, contract};
 use super::{matrix, pieces};
 use crate::Problem;
 use crate::broadcast;
 use crate::call::Call;
-use crate::constant::Constant;
+use crate::constant::{Constant, Numbers};
 use crate::value::{Computed, Value};
-use unmoved_ir::Scale;
 use unmoved_ir::rounding::{self, Rounded};
+use unmoved_ir::{Scale, Tensor};
 
 pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
     call.at_most(3)?;
@@ -25,8 +26,8 @@ pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
     let &[outputs, inputs] = weight.shape().dims() else { unreachable!("a matrix stays one") };
     match (a.dims.as_slice(), trans_a) {
         (&[1, n], false) | (&[n, 1], true) if n == inputs => {}
-        (&[rows, n], false) | (&[n, rows], true) if n == inputs => {
-            return Err(Problem::Shape(format!("a batch of {rows}; only a batch of one is supported")));
+        (&[_, n], false) | (&[n, _], true) if n == inputs => {
+            return many_rows(call, &a, trans_a, &weight, [alpha, beta]);
         }
         (dims, _) => {
             return Err(Problem::input(
@@ -64,4 +65,34 @@ fn bias(call: &mut Call, c: Constant, outputs: usize) -> Result<Constant, Proble
     }
     call.spend(outputs)?;
     Ok(c.select(&broadcast::expand(call.budget(), &c.dims, &to)?.index, vec![outputs]))
+}
+
+/// Several rows are a 1x1 convolution, with a scale and shift behind it.
+fn many_rows(
+    call: &mut Call,
+    a: &Computed,
+    trans_a: bool,
+    weight: &Tensor,
+    [alpha, beta]: [f32; 2],
+) -> Result<Value, Problem> {
+    const ROW: Label = 0;
+    const SUMMED: Label = 1;
+    const COLUMN: Label = 2;
+    let of_a = if trans_a { [SUMMED, ROW] } else { [ROW, SUMMED] };
+    let weight = Constant { dims: weight.shape().dims().to_vec(), numbers: Numbers::Float(weight.data().clone()) };
+    let Value::Computed(y) = contract(call, (a, &of_a), (&weight, &[COLUMN, SUMMED]), &[ROW, COLUMN])? else {
+        unreachable!("a product with a computed value is computed")
+    };
+    let c = call.optional_constant(2, "C")?.unwrap_or_else(|| Constant::f64(vec![], vec![0.0]));
+    if broadcast::broadcast_dims(&c.dims, &y.dims)? != y.dims {
+        return Err(Problem::input(
+            2,
+            "C",
+            format!("has shape {:?}, which does not broadcast to {:?}", c.dims, y.dims),
+        ));
+    }
+    let c = pieces::spread(call, &c, &y)?;
+    let shift: Vec<Rounded> = c.into_iter().map(|c| Rounded::exact(c).times(f64::from(beta))).collect();
+    let scale = Scale::exact(vec![f64::from(alpha); shift.len()]);
+    Ok(pieces::scale_and_shift(call, &y, scale, rounding::shift(&shift))?.into())
 }

@@ -6,6 +6,7 @@ mod graphs;
 mod hostile;
 mod operators;
 mod piecewise;
+mod products;
 mod refusals;
 mod shapes;
 
