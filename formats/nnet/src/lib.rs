@@ -1,5 +1,6 @@
-//! Reads and writes `.nnet`, the text format of the ACAS Xu networks (<https://github.com/sisl/NNet>): a chain of dense layers with
-//! ReLU between them, and the normalisation of inputs and outputs. What is read, and how, stands in `README.md` beside this crate.
+//! Reads and writes `.nnet`, the text format of the ACAS Xu networks (<https://github.com/sisl/NNet>): a chain of dense
+//! layers with ReLU between them, and the normalisation of inputs and outputs. What is read, and how, stands in
+//! `README.md` beside this crate.
 //!
 //! ```
 //! let text = "// one layer, two inputs, one output
@@ -43,7 +44,8 @@ pub const MAX_LAYERS: usize = 10_000;
 /// Reads a network.
 ///
 /// # Errors
-/// Besides those of [`parse`] those of the file system, and a file that is no plain file or larger than [`MAX_FILE`] bytes.
+/// Besides those of [`parse`] those of the file system, and a file that is no plain file or larger than [`MAX_FILE`]
+/// bytes.
 pub fn read(path: &Path) -> Result<Network, Error> {
     decode(&file::read(path, MAX_FILE)?, &path.display().to_string())
 }
@@ -69,12 +71,13 @@ fn decode(bytes: &[u8], file: &str) -> Result<Network, Error> {
     parse::parse(text).map_err(|fault| SyntaxError::new(file, text, fault).into())
 }
 
-/// The canonical text of a network: the same network gives the same bytes. Every weight stands in it exactly. Names, the types of the
-/// numbers, the shape of the input and [`unmoved_ir::Slack`] have no place in the format and are left out.
+/// The canonical text of a network: the same network gives the same bytes. Every weight stands in it exactly. Names,
+/// the types of the numbers, the shape of the input and [`unmoved_ir::Slack`] have no place in the format and are left
+/// out.
 ///
 /// # Errors
-/// A network that is not dense layers with ReLU between them, at most with a scale and shift in front and behind that are exactly
-/// means and ranges; one whose final Softmax was dropped; metadata `nnet.*` that do not fit it.
+/// A network that is not dense layers with ReLU between them, at most with a scale and shift in front and behind that
+/// are exactly means and ranges; one whose final Softmax was dropped; metadata `nnet.*` that do not fit it.
 pub fn to_string(network: &Network) -> Result<String, Error> {
     print::print(network)
 }

@@ -109,7 +109,8 @@ pub(crate) fn whole(word: &str) -> Result<usize, Problem> {
     word.parse().ok().filter(|_| digits).ok_or_else(|| Problem::NotWhole(quote(word)))
 }
 
-/// The canonical form of numbers: the shortest decimals that read back to the same bits, without empty fractions, a comma between them.
+/// The canonical form of numbers: the shortest decimals that read back to the same bits, without empty fractions, a
+/// comma between them.
 pub(crate) fn join(values: impl IntoIterator<Item = f64>) -> String {
     let mut out = String::new();
     for value in values {

@@ -12,7 +12,8 @@ pub(crate) fn scale_and_shift(means: &[f64], ranges: &[f64]) -> (Scale, Shift) {
         let value = -mean / range;
         let exact = mean == 0.0 || (mean.abs() >= SAFE && value.is_normal() && value.mul_add(range, mean) == 0.0);
         shift.values.push(value);
-        // Half an ulp of a normal quotient, or of the smallest normal number; NaN and infinity are refused with the value.
+        // Half an ulp of a normal quotient, or of the smallest normal number; NaN and infinity are refused with the
+        // value.
         shift.errors.push(if exact { 0.0 } else { f64::EPSILON * value.abs() + f64::MIN_POSITIVE });
     }
     (Scale::reciprocal(ranges), shift)
@@ -24,8 +25,8 @@ fn gives(means: &[f64], ranges: &[f64], scale: &[f64], shift: &[f64]) -> Option<
     (s.values == scale && t.values == shift).then(|| s.error == 0.0 && t.errors.iter().all(|&e| e == 0.0))
 }
 
-/// The means and ranges from which a scale and shift of `len` inputs came: those that the file gave, if they still fit, else numbers
-/// whose quotients are exact. None where there are no such numbers.
+/// The means and ranges from which a scale and shift of `len` inputs came: those that the file gave, if they still fit,
+/// else numbers whose quotients are exact. None where there are no such numbers.
 pub(crate) fn means_and_ranges(
     conv: &Conv2d,
     len: usize,
