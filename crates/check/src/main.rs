@@ -31,6 +31,9 @@ Options:
 
 Exit codes: 0 accepted, 1 refused, 2 error";
 
+/// Far beyond any query or certificate of the networks that fit into memory.
+const MAX_BYTES: u64 = 1 << 30;
+
 /// Any error; its text says what and where.
 type Error = Box<dyn std::error::Error>;
 
@@ -105,15 +108,20 @@ fn answer(arguments: &Arguments) -> Result<bool, Error> {
     if !arguments.mean.is_empty() {
         network = network.with_normalized_input(&arguments.mean, &arguments.std)?;
     }
-    let text = std::fs::read_to_string(query).map_err(|e| format!("{}: {e}", query.display()))?;
+    let text = String::from_utf8(read(query)?).map_err(|e| format!("{}: {e}", query.display()))?;
     let query = Query::from_text(Arc::new(network), &text).map_err(|e| format!("{}: {e}", query.display()))?;
-    let bytes = std::fs::read(certificate).map_err(|e| format!("{}: {e}", certificate.display()))?;
+    let bytes = read(certificate)?;
     let result: Result<Accepted, String> = check_bytes(&query, &bytes, arguments.arithmetic)
         .map_err(|e| e.to_string())
         .and_then(|checked| checked.map_err(|refusal| refusal.to_string()));
     let print = if arguments.json { words::json } else { words::text };
     print!("{}", print(&query, arguments.arithmetic, &result));
     Ok(result.is_ok())
+}
+
+/// A plain file; a device may have no end.
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    Ok(unmoved_safetensors::files::read(path, MAX_BYTES)?)
 }
 
 fn read_model(path: &Path, arch: Option<&Path>) -> Result<Network, Error> {

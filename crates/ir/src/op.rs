@@ -270,10 +270,8 @@ impl Op {
             Self::Relu => Ok(inputs[0].clone()),
             Self::MaxPool(pool) => {
                 let sliding = pool.sliding(inputs[0])?;
-                for axis in 0..2 {
-                    if (0..sliding.output[axis]).any(|out| sliding.valid_taps(axis, out).is_empty()) {
-                        return Err(NodeProblem::Attribute("a window lies wholly in the padding".into()));
-                    }
+                if (0..2).any(|axis| sliding.has_empty_window(axis)) {
+                    return Err(NodeProblem::Attribute("a window lies wholly in the padding".into()));
                 }
                 Shape::new(&[sliding.input[0], sliding.output[0], sliding.output[1]])
             }

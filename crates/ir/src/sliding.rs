@@ -63,6 +63,20 @@ impl Sliding {
         first..tap_at(self.before[axis] + self.input[1 + axis]).max(first)
     }
 
+    /// Whether some window lies wholly in the padding along `axis`.
+    pub(crate) fn has_empty_window(&self, axis: usize) -> bool {
+        let is_empty = |out: usize| self.valid_taps(axis, out).is_empty();
+        let outputs = self.output[axis];
+        // The first taps of windows that begin inside the image read it. Steps that do not jump over the image hit it from
+        // the left if they go far enough, which is hardest for the first window; from the right nothing does. So the ends
+        // tell, however many windows a file claims.
+        if self.dilation[axis] <= self.input[1 + axis] {
+            is_empty(0) || is_empty(outputs - 1)
+        } else {
+            (0..outputs).any(is_empty)
+        }
+    }
+
     /// The number of taps of one output position that read the input.
     pub fn count_taps(&self, row: usize, column: usize) -> usize {
         self.valid_taps(0, row).len() * self.valid_taps(1, column).len()

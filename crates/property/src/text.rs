@@ -64,6 +64,7 @@ impl Query {
             .filter(|l| l.words.clone().next().is_some());
         let mut next =
             move || lines.next().ok_or_else(|| syntax(text.lines().count().max(1), "\"end\"", "end of file"));
+        let inputs = network.input().shape.len();
         let mut first = next()?;
         first.keyword("query")?;
         first.keyword("1")?;
@@ -79,12 +80,12 @@ impl Query {
                     other => return Err(syntax(head.number, "\"range\" or \"unbounded\"", other)),
                 };
                 head.finish()?;
-                InputRegion::ball(next()?.list("centre", Line::float)?, norm, eps, range)?
+                InputRegion::ball(next()?.list("centre", inputs, Line::float)?, norm, eps, range)?
             }
             "box" => {
                 head.finish()?;
-                let lower = next()?.list("lower", Line::rational)?;
-                InputRegion::boxed(lower, next()?.list("upper", Line::rational)?)?
+                let lower = next()?.list("lower", inputs, Line::rational)?;
+                InputRegion::boxed(lower, next()?.list("upper", inputs, Line::rational)?)?
             }
             other => return Err(syntax(head.number, "\"ball\" or \"box\"", other)),
         };
@@ -159,15 +160,19 @@ impl<'a> Line<'a> {
         word.parse().map_err(|_| syntax(self.number, "a number", word))
     }
 
-    /// A line of one keyword and any number of values.
+    /// A line of one keyword and at most so many values.
     fn list<T>(
         &mut self,
         keyword: &str,
+        most: usize,
         mut value: impl FnMut(&mut Self) -> Result<T, QueryTextError>,
     ) -> Result<Vec<T>, QueryTextError> {
         self.keyword(keyword)?;
         let mut values = Vec::new();
-        while self.words.clone().next().is_some() {
+        while let Some(word) = self.words.clone().next() {
+            if values.len() == most {
+                return Err(syntax(self.number, format!("no more than {most} values"), word));
+            }
             values.push(value(self)?);
         }
         Ok(values)

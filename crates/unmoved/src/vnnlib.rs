@@ -20,11 +20,13 @@ pub enum VnnlibFileError {
         /// What is wrong.
         source: std::io::Error,
     },
-    /// A file longer than any property, decompressed.
-    #[error("{path} has more than {MAX_BYTES} bytes")]
+    /// A file longer than any property, or one that decompresses to much more than it is.
+    #[error("{path} has more than {limit} bytes")]
     TooLarge {
         /// The file.
         path: PathBuf,
+        /// The most bytes that it may have.
+        limit: u64,
     },
     /// What it says.
     #[error("{path}: {source}")]
@@ -39,9 +41,17 @@ pub enum VnnlibFileError {
 /// Reads a property of a network in VNN-LIB, plain or compressed by gzip: one query per box of inputs, at least one. The
 /// property holds if nothing is unsafe in any of them.
 pub fn read_vnnlib(path: &Path, network: &Arc<Network>) -> Result<Vec<Query>, VnnlibFileError> {
-    let text = read_text(path, MAX_BYTES).map_err(|source| VnnlibFileError::Io { path: path.into(), source })?;
-    let text = text.ok_or_else(|| VnnlibFileError::TooLarge { path: path.into() })?;
+    let limit = most(path);
+    let text = read_text(path, limit).map_err(|source| VnnlibFileError::Io { path: path.into(), source })?;
+    let text = text.ok_or_else(|| VnnlibFileError::TooLarge { path: path.into(), limit })?;
     vnnlib::read(&text, network).map_err(|e| VnnlibFileError::Vnnlib { path: path.into(), source: Box::new(e) })
+}
+
+/// How many bytes a file may have, decompressed: 64 MiB and ten times its size, within [`MAX_BYTES`]. A pipe may have none
+/// to begin with.
+fn most(path: &Path) -> u64 {
+    let length = path.metadata().map_or(0, |m| m.len());
+    length.saturating_mul(10).saturating_add(1 << 26).min(MAX_BYTES)
 }
 
 /// The text of a file, decompressed; `None` if it has more than `most` bytes.

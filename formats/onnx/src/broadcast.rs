@@ -267,10 +267,10 @@ mod tests {
         assert_eq!(broadcast_dims(&[], &[2]), Ok(vec![2]));
         assert!(broadcast_dims(&[2], &[3]).is_err());
         assert_eq!(
-            indices(&expand(&mut Budget::new(), &[2, 1], &[2, 2, 3]).unwrap()),
+            indices(&expand(&mut Budget::new(0), &[2, 1], &[2, 2, 3]).unwrap()),
             [0, 0, 0, 1, 1, 1, 0, 0, 0, 1, 1, 1]
         );
-        assert_eq!(indices(&expand(&mut Budget::new(), &[], &[2]).unwrap()), [0, 0]);
+        assert_eq!(indices(&expand(&mut Budget::new(0), &[], &[2]).unwrap()), [0, 0]);
     }
 
     #[test]
@@ -284,32 +284,32 @@ mod tests {
 
     #[test]
     fn permutes_pads_and_takes() {
-        let t = transpose(&mut Budget::new(), &[2, 3], &[1, 0]).unwrap();
+        let t = transpose(&mut Budget::new(0), &[2, 3], &[1, 0]).unwrap();
         assert_eq!((indices(&t), t.dims), (vec![0, 3, 1, 4, 2, 5], vec![3, 2]));
-        let p = pad(&mut Budget::new(), &[1, 3], &[0, 1], &[0, -1], Outside::Zero).unwrap();
+        let p = pad(&mut Budget::new(0), &[1, 3], &[0, 1], &[0, -1], Outside::Zero).unwrap();
         assert_eq!((indices(&p), p.dims), (vec![-1, 0, 1], vec![1, 3]));
-        assert!(pad(&mut Budget::new(), &[1, 3], &[0, -2], &[0, -2], Outside::Zero).is_err());
-        let s = spread(&mut Budget::new(), [1, 1, 3], [1, 2], [(0, 0), (-1, 0)]).unwrap();
+        assert!(pad(&mut Budget::new(0), &[1, 3], &[0, -2], &[0, -2], Outside::Zero).is_err());
+        let s = spread(&mut Budget::new(0), [1, 1, 3], [1, 2], [(0, 0), (-1, 0)]).unwrap();
         assert_eq!((indices(&s), s.dims), (vec![-1, 1, -1, 2], vec![1, 1, 1, 4]));
-        assert!(spread(&mut Budget::new(), [1, 1, 3], [1, 2], [(0, 0), (-3, -2)]).is_err());
-        let g = take(&mut Budget::new(), &[1, 3], 1, &[2, 0, 2, 1], &[2, 2]).unwrap();
+        assert!(spread(&mut Budget::new(0), [1, 1, 3], [1, 2], [(0, 0), (-3, -2)]).is_err());
+        let g = take(&mut Budget::new(0), &[1, 3], 1, &[2, 0, 2, 1], &[2, 2]).unwrap();
         assert_eq!((indices(&g), g.dims), (vec![2, 0, 2, 1], vec![1, 2, 2]));
     }
 
     #[test]
     fn slices_places_and_tiles() {
-        let s = slice(&mut Budget::new(), &[2, 3], &[0, 2], &[1, -2], vec![2, 2]).unwrap();
+        let s = slice(&mut Budget::new(0), &[2, 3], &[0, 2], &[1, -2], vec![2, 2]).unwrap();
         assert_eq!(indices(&s), [2, 0, 5, 3]);
-        let p = place(&mut Budget::new(), &[2, 1], 1, 1, 3).unwrap();
+        let p = place(&mut Budget::new(0), &[2, 1], 1, 1, 3).unwrap();
         assert_eq!((indices(&p), p.dims), (vec![-1, 0, -1, -1, 1, -1], vec![2, 3]));
-        let t = tile(&mut Budget::new(), &[2, 1], &[2, 2]).unwrap();
+        let t = tile(&mut Budget::new(0), &[2, 1], &[2, 2]).unwrap();
         assert_eq!((indices(&t), t.dims), (vec![0, 0, 1, 1, 0, 0, 1, 1], vec![4, 2]));
     }
 
     #[test]
     fn pads_with_what_is_there() {
         let around =
-            |outside, before, after| pad(&mut Budget::new(), &[3], &[before], &[after], outside).map(|p| indices(&p));
+            |outside, before, after| pad(&mut Budget::new(0), &[3], &[before], &[after], outside).map(|p| indices(&p));
         assert_eq!(around(Outside::Edge, 2, 1).unwrap(), [0, 0, 0, 1, 2, 2]);
         assert_eq!(around(Outside::Reflect, 2, 2).unwrap(), [2, 1, 0, 1, 2, 1, 0]);
         assert_eq!(around(Outside::Wrap, 4, 1).unwrap(), [2, 0, 1, 2, 0, 1, 2, 0]);

@@ -2,20 +2,22 @@
 
 use crate::Problem;
 
-/// The most elements of weights, index maps, scales and folded constants together: a few bytes of a file can ask for a
-/// gigabyte of these (of weights too, since many nodes may share them and each fold needs its own), and for another
-/// with the next few.
-const MAX_BUILT: usize = 1 << 28;
+/// The most elements, of four bytes, of weights, index maps, scales and folded constants together: a few bytes of a file
+/// can ask for a gigabyte of these (of weights too, since many nodes may share them and each fold needs its own), and for
+/// another with the next few. A floor, which is enough for the index map of `[64, 224, 224]`, and one for each byte of
+/// the file and its external data, which is four times what its own weights need.
+const FLOOR: usize = 1 << 23;
 
-/// What is left of [`MAX_BUILT`]. Whatever is built is paid for before it is allocated.
+/// What may still be built. Whatever is built is paid for before it is allocated.
 #[derive(Debug)]
 pub(crate) struct Budget {
     elements: usize,
 }
 
 impl Budget {
-    pub(crate) fn new() -> Self {
-        Self { elements: MAX_BUILT }
+    /// For a model of so many bytes, its external data included.
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self { elements: FLOOR.saturating_add(bytes) }
     }
 
     /// Pays for so many numbers of four bytes.
@@ -25,9 +27,9 @@ impl Budget {
                 self.elements = rest;
                 Ok(())
             }
-            None => {
-                Err(Problem::Shape(format!("the model needs weights and index maps of more than {MAX_BUILT} elements")))
-            }
+            None => Err(Problem::Shape(format!(
+                "the model needs weights and index maps of more than its size and {FLOOR} elements"
+            ))),
         }
     }
 }

@@ -46,8 +46,8 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new() -> Self {
-        Self { budget: Budget::new(), row_major: HashMap::new() }
+    pub(crate) fn new(budget: Budget) -> Self {
+        Self { budget, row_major: HashMap::new() }
     }
 
     /// The value in a node that holds it row-major, which is called `name` if it has to be made.
@@ -172,7 +172,8 @@ impl Call<'_> {
         }
         let suffix = if dims.len() == 1 { "flat" } else { "shaped" };
         let name = self.builder.fresh(&format!("{}.{suffix}", self.name));
-        self.spend(self.builder.shape(x.id).len())?;
+        // An index takes twice the room of a weight.
+        self.spend(self.builder.shape(x.id).len().saturating_mul(2))?;
         Ok(self.builder.reshape(&name, x.id, dims)?)
     }
 
@@ -203,7 +204,7 @@ impl Call<'_> {
             Value::Constant(c) => Ok(c.reshaped(dims).into()),
             Value::Computed(x) => {
                 let x = self.row_major(x)?;
-                self.spend(self.builder.shape(x.id).len())?;
+                self.spend(self.builder.shape(x.id).len().saturating_mul(2))?;
                 let name = self.builder.fresh(&self.name);
                 let id = self.builder.reshape(&name, x.id, without_batch(&dims))?;
                 Ok(Computed::new(id, dims).into())

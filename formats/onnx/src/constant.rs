@@ -4,7 +4,8 @@ use crate::broadcast::checked_len;
 use crate::schema::TensorProto;
 use crate::schema::tensor_proto::{DataLocation, DataType};
 use crate::{Error, Problem};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
@@ -35,16 +36,29 @@ pub(crate) enum Origin {
         folder: PathBuf,
         /// How many bytes of external data may still be read: many tensors may name the same ones.
         remaining: Cell<u64>,
+        /// How many have been read.
+        read: Cell<usize>,
+        /// The files that they came from; each lets as many bytes be read as it has.
+        files: RefCell<HashSet<PathBuf>>,
     },
 }
 
-/// The most bytes of external data, all tensors together.
-const MAX_EXTERNAL: u64 = 1 << 33;
+/// The bytes of external data that may be read more than once, all tensors together.
+const SHARED_EXTERNAL: u64 = 1 << 25;
 
 impl Origin {
     pub(crate) fn beside(model: &Path) -> Self {
         let folder = model.parent().map_or_else(PathBuf::new, Path::to_owned);
-        Self::Folder { folder, remaining: Cell::new(MAX_EXTERNAL) }
+        let (remaining, read) = (Cell::new(SHARED_EXTERNAL), Cell::new(0));
+        Self::Folder { folder, remaining, read, files: RefCell::default() }
+    }
+
+    /// The bytes of external data that have been read.
+    pub(crate) fn bytes_read(&self) -> usize {
+        match self {
+            Self::NoFiles => 0,
+            Self::Folder { read, .. } => read.get(),
+        }
     }
 }
 
@@ -107,7 +121,7 @@ impl Constant {
         let len = checked_len(&dims)?;
         let data_type = DataType::try_from(proto.data_type()).unwrap_or(DataType::Undefined);
         // These become eight bytes each, from one; as shapes and flags they are never many.
-        if matches!(data_type, DataType::Bool | DataType::Int32) && len > 1 << 20 {
+        if matches!(data_type, DataType::Bool | DataType::Int32) && len > 1 << 17 {
             return Err(Problem::Shape(format!("shape {dims:?} is too large for bool or int32")));
         }
         let places = [
@@ -194,7 +208,7 @@ fn from_raw(raw: &[u8], data_type: DataType, len: usize) -> Result<Numbers, Prob
 /// The bytes of a tensor that lie in a file of their own, inside the model's folder.
 fn external(proto: &TensorProto, expected: usize, origin: &Origin) -> Result<Vec<u8>, Problem> {
     let fail = |reason: String| Problem::External(reason);
-    let Origin::Folder { folder, remaining } = origin else {
+    let Origin::Folder { folder, remaining, read, files } = origin else {
         return Err(fail("not available when a model is read from memory".into()));
     };
     let (mut location, mut offset, mut length) = (None, 0u64, None);
@@ -217,13 +231,22 @@ fn external(proto: &TensorProto, expected: usize, origin: &Origin) -> Result<Vec
     let io = |e: std::io::Error| fail(format!("{location}: {e}"));
     let mut file = File::open(&path).map_err(io)?;
     // The file bounds the allocation, whatever the model claims.
-    let available = file.metadata().map_err(io)?.len().saturating_sub(offset);
+    let size = file.metadata().map_err(io)?.len();
+    let available = size.saturating_sub(offset);
     if available < expected as u64 || (length.is_none() && available != expected as u64) {
         return Err(Problem::Length { expected, found: available, unit: "bytes" });
     }
+    if files.borrow_mut().insert(path) {
+        remaining.set(remaining.get().saturating_add(size));
+    }
     let rest = remaining.get().checked_sub(expected as u64);
-    remaining.set(rest.ok_or_else(|| fail(format!("more than {MAX_EXTERNAL} bytes")))?);
-    let mut bytes = vec![0; expected];
+    let too_often = || fail(format!("tensors share more than {SHARED_EXTERNAL} bytes of {location} and others"));
+    remaining.set(rest.ok_or_else(too_often)?);
+    read.set(read.get().saturating_add(expected));
+    let mut bytes = Vec::new();
+    // A sparse file may be larger than the memory.
+    bytes.try_reserve_exact(expected).map_err(|_| fail(format!("{location}: out of memory")))?;
+    bytes.resize(expected, 0);
     file.seek(SeekFrom::Start(offset)).map_err(io)?;
     file.read_exact(&mut bytes).map_err(io)?;
     Ok(bytes)

@@ -1,10 +1,9 @@
 //! Files: whole models in and out, plain or compressed.
 
 use crate::Error;
-use flate2::read::MultiGzDecoder;
 use prost::bytes::Bytes;
 use std::fs;
-use std::io::{Read, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
 
 /// The most bytes of a model, decompressed. Protobuf itself allows no message of 2 GiB.
@@ -12,43 +11,59 @@ pub(crate) const MAX_BYTES: u64 = (1 << 31) - 1;
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-fn too_large() -> Error {
-    Error::TooLarge { what: "bytes", limit: MAX_BYTES }
+/// How much a file may decompress to: a floor, and so many times its own size. Deflate reaches a thousand times; weights
+/// shrink by a tenth, and pruned ones to a tenth.
+const INFLATED_FLOOR: u64 = 1 << 26;
+const INFLATED_TIMES: u64 = 10;
+
+fn most_inflated(compressed: u64) -> u64 {
+    compressed.saturating_mul(INFLATED_TIMES).saturating_add(INFLATED_FLOOR).min(MAX_BYTES)
+}
+
+fn too_large(limit: u64) -> Error {
+    Error::TooLarge { what: "bytes", limit }
 }
 
 /// The bytes of the model in a file, decompressed.
 pub(crate) fn read_model(path: &Path) -> Result<Bytes, Error> {
     let io = |source| Error::Io { action: "read", path: path.to_owned(), source };
-    let file = fs::File::open(path).map_err(io)?;
-    // A device or a pipe may never end, and its length says nothing.
-    let length = file.metadata().map_err(io)?.len();
+    // A device or a pipe may never end, and opening a pipe may never return.
+    let metadata = fs::metadata(path).map_err(io)?;
+    if !metadata.is_file() {
+        return Err(io(std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file")));
+    }
+    let length = metadata.len();
+    let mut file = BufReader::new(fs::File::open(path).map_err(io)?);
+    if file.fill_buf().map_err(io)?.starts_with(&GZIP_MAGIC) {
+        return inflate(file, length);
+    }
     if length > MAX_BYTES {
-        return Err(too_large());
+        return Err(too_large(MAX_BYTES));
     }
-    let mut bytes = Vec::with_capacity(length as usize);
+    let mut bytes = Vec::new();
+    // A sparse file may be larger than the memory.
+    bytes.try_reserve_exact(length as usize).map_err(|_| io(std::io::ErrorKind::OutOfMemory.into()))?;
     file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(too_large());
-    }
-    if bytes.starts_with(&GZIP_MAGIC) { inflate(&bytes) } else { Ok(bytes.into()) }
+    if bytes.len() as u64 > MAX_BYTES { Err(too_large(MAX_BYTES)) } else { Ok(bytes.into()) }
 }
 
 /// A copy of `bytes`, decompressed if they are gzip. No ONNX model starts like that: `0x1f` would be field 3 of wire
 /// type 7, which protobuf does not have.
 pub(crate) fn decompressed(bytes: &[u8]) -> Result<Bytes, Error> {
     if bytes.starts_with(&GZIP_MAGIC) {
-        return inflate(bytes);
+        return inflate(bytes, bytes.len() as u64);
     }
     if bytes.len() as u64 > MAX_BYTES {
-        return Err(too_large());
+        return Err(too_large(MAX_BYTES));
     }
     Ok(Bytes::copy_from_slice(bytes))
 }
 
-fn inflate(bytes: &[u8]) -> Result<Bytes, Error> {
+fn inflate(compressed: impl std::io::BufRead, length: u64) -> Result<Bytes, Error> {
+    let most = most_inflated(length);
     let mut out = Vec::new();
-    MultiGzDecoder::new(bytes).take(MAX_BYTES + 1).read_to_end(&mut out).map_err(Error::Gzip)?;
-    if out.len() as u64 > MAX_BYTES { Err(too_large()) } else { Ok(out.into()) }
+    flate2::bufread::MultiGzDecoder::new(compressed).take(most + 1).read_to_end(&mut out).map_err(Error::Gzip)?;
+    if out.len() as u64 > most { Err(too_large(most)) } else { Ok(out.into()) }
 }
 
 /// Writes beside the target, then renames: a reader never sees half a model, and a failure leaves the old one.

@@ -1,12 +1,14 @@
 //! From the checked graph to the network: every tensor of the file becomes a [`Value`], node by node.
 
 use crate::attributes::Attributes;
+use crate::budget::Budget;
 use crate::call::{Call, Shared, without_batch};
 use crate::constant::{Constant, Origin};
 use crate::graph::{self, Graph, node_error, node_name, opset};
 use crate::schema::{ModelProto, NodeProto};
 use crate::value::{Computed, Value};
 use crate::{Error, Problem, file, operators, wire};
+use prost::Message as _;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use unmoved_ir::{Builder, Network};
@@ -64,7 +66,7 @@ pub(crate) fn network(model: &ModelProto, origin: &Origin, output: Option<&str>)
         values.insert(tensor.name(), Value::Constant(Constant::from_proto(tensor, origin)?));
     }
     let same_as_output = graph.same_as_output();
-    let mut shared = Shared::new();
+    let mut shared = Shared::new(Budget::new(model.encoded_len().saturating_add(origin.bytes_read())));
     for &node in &graph.nodes {
         let mut import = || {
             let operator = operators::find(node)?;

@@ -70,22 +70,36 @@ fn entry(field: u64) -> Option<Content> {
     matches!(field, 1 | 2).then_some(Content::Bulk) // key, value
 }
 
-/// What a field of bytes costs beside its content: about the number of words that a decoded message takes.
-const PER_FIELD: u64 = 64;
+/// What a message costs beside its content, in words of eight bytes: the largest, in a vector that grows by doubling.
+const PER_MESSAGE: u64 = 128;
+/// What a text or a list costs beside its content.
+const PER_FIELD: u64 = 16;
+/// Packed integers become eight bytes each, in a vector that grows by doubling; and so may the bytes of small messages.
+const PER_BYTE: u64 = 2;
 
-/// Some hundred times what the largest networks need that could ever be verified.
-const LIMIT: u64 = 1 << 25;
+/// A floor of 64 MiB, ten times what the largest networks need that could ever be verified, and twice the file's size.
+const LIMIT: u64 = 1 << 23;
+const BYTES_PER_WORD: u64 = 4;
+
+/// The most bytes of metadata: they are copied and shown.
+const MAX_METADATA: usize = 1 << 24;
 
 /// As deep as prost decodes.
 const MAX_DEPTH: u32 = 100;
 
 /// Decodes a model.
 pub(crate) fn decode(bytes: Bytes) -> Result<ModelProto, Error> {
-    let mut budget = LIMIT;
+    let limit = LIMIT + bytes.len() as u64 / BYTES_PER_WORD;
+    let mut budget = limit;
     if count(&bytes, model, MAX_DEPTH, &mut budget).is_err() {
-        return Err(Error::TooLarge { what: "nodes, attributes, tensors and names", limit: LIMIT / PER_FIELD });
+        return Err(Error::TooLarge { what: "nodes, attributes, tensors and names", limit: limit / PER_MESSAGE });
     }
-    Ok(ModelProto::decode(bytes)?)
+    let model = ModelProto::decode(bytes)?;
+    let metadata = model.metadata_props.iter().map(|entry| entry.key().len() + entry.value().len());
+    if metadata.sum::<usize>() > MAX_METADATA {
+        return Err(Error::TooLarge { what: "bytes of metadata", limit: MAX_METADATA as u64 });
+    }
+    Ok(model)
 }
 
 struct Exhausted;
@@ -96,7 +110,7 @@ fn count(mut bytes: &[u8], fields: Fields, depth: u32, budget: &mut u64) -> Resu
     let mut spend = |cost: u64| budget.checked_sub(cost).map(|rest| *budget = rest).ok_or(Exhausted);
     let mut messages = Vec::new();
     while let Some(key) = varint(&mut bytes) {
-        spend(1)?;
+        spend(PER_BYTE)?;
         let skipped = match key & 7 {
             0 => varint(&mut bytes).map(|_| ()),
             1 => take(&mut bytes, 8).map(|_| ()),
@@ -107,10 +121,10 @@ fn count(mut bytes: &[u8], fields: Fields, depth: u32, budget: &mut u64) -> Resu
                     match fields(key >> 3) {
                         Some(Content::Bulk) => spend(PER_FIELD)?,
                         Some(Content::Message(fields)) => {
-                            spend(PER_FIELD)?;
+                            spend(PER_MESSAGE)?;
                             messages.push((content, fields));
                         }
-                        None => spend(PER_FIELD + content.len() as u64)?,
+                        None => spend(PER_FIELD + (content.len() as u64).saturating_mul(PER_BYTE))?,
                     }
                     Some(())
                 }

@@ -12,6 +12,9 @@ use unmoved_ir::{NodeProblem, Shape, Tensor};
 /// The longest header, as in the reference implementation.
 const MAX_HEADER: u64 = 100_000_000;
 
+/// The most tensors of a file, and the most pairs of its metadata: each takes a hundred times its bytes in memory.
+const MAX_KEYS: usize = 1 << 16;
+
 /// The tensors of a safetensors file, whose header has been found to fit the data exactly.
 #[derive(Debug)]
 pub struct TensorFile<'a> {
@@ -103,6 +106,9 @@ impl<'de> Deserialize<'de> for UniqueKeys {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<UniqueKeys, A::Error> {
                 let mut seen = HashSet::new();
                 while let Some(key) = map.next_key::<String>()? {
+                    if seen.len() == MAX_KEYS {
+                        return Err(serde::de::Error::custom(format!("more than {MAX_KEYS} keys")));
+                    }
                     if key == "__metadata__" {
                         map.next_value::<Option<UniqueKeys>>()?;
                     } else {

@@ -4,7 +4,9 @@ use crate::reference::References;
 use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr;
 use unmoved_ir::{DType, Network, NodeProblem, Shape, Tensor};
-use unmoved_safetensors::arch::{self, Fault, MAX_NUMBER, Name, Problem, Reader, Scanner, Span, Statement, Token};
+use unmoved_safetensors::arch::{
+    self, Fault, MAX_NUMBER, MAX_TENSORS, Name, Problem, Reader, Scanner, Span, Statement, Token,
+};
 
 /// A tensor statement.
 struct Declared {
@@ -25,6 +27,9 @@ pub(crate) fn parse(text: &str, references: &mut References<'_>) -> Result<Netwo
             Statement::Other("meta", _) => meta(s, &mut metadata)?,
             Statement::Other(..) => {
                 let name = s.name("the name of the tensor")?;
+                if tensors.len() == MAX_TENSORS {
+                    return Err(Fault::new(name.span, Problem::TooManyTensors));
+                }
                 if tensors.contains_key(&name.text) {
                     return Err(Fault::new(name.span, Problem::NameTwice(arch::quote(&name.text))));
                 }

@@ -1,6 +1,6 @@
 //! What can be wrong with a VNN-LIB text, and where.
 
-use super::{MAX_DEPTH, MAX_SIZE};
+use super::{MAX_BOXES, MAX_CONSTRAINTS, MAX_DEPTH, MAX_SIZE};
 use crate::PropertyError;
 
 /// A VNN-LIB text that cannot be read as queries about a network.
@@ -26,8 +26,8 @@ pub enum VnnlibError {
         /// `lower` or `upper`.
         side: &'static str,
     },
-    /// Disjunctions within conjunctions that multiply beyond what can be worked on.
-    #[error("its `and`s of `or`s multiply to more than {MAX_SIZE} constraints or bounds")]
+    /// More than can be worked on, as it stands or because disjunctions within conjunctions multiply.
+    #[error("it comes to more than {MAX_CONSTRAINTS} constraints, {MAX_BOXES} boxes or {MAX_SIZE} terms and bounds")]
     TooLarge,
     /// Readable, but no query about this network.
     #[error(transparent)]

@@ -21,6 +21,7 @@ pub use error::{VnnlibError, VnnlibProblem};
 use crate::{Conjunction, Constraint, InputRegion, Query};
 use formula::{Atom, Disjunct, Side, times};
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 use std::sync::Arc;
 use unmoved_ir::{Network, Rational};
 
@@ -30,6 +31,10 @@ pub const MAX_BYTES: u64 = 1 << 27;
 const MAX_DEPTH: usize = 200;
 /// The most constraints, and the most bounds of all boxes, that a property may come to.
 const MAX_SIZE: usize = 1 << 21;
+/// The most constraints that a text may spell out, beside bounds of inputs: each takes twenty times its bytes in memory.
+const MAX_CONSTRAINTS: usize = 1 << 17;
+/// The most boxes: each is a query of its own.
+const MAX_BOXES: usize = 1 << 16;
 
 /// Reads a property of a network as queries, one per box of inputs, in the order of the text; at least one.
 ///
@@ -60,11 +65,11 @@ fn queries(
     let mut hull = Bounds::default();
     common.iter().for_each(|atom| hull.add(atom));
     let shared: Vec<Constraint> = common.iter().filter_map(|atom| constraint(atom)).collect();
-    if shared.len().saturating_mul(disjuncts.len()) > MAX_SIZE {
+    if shared.len().saturating_mul(disjuncts.len()) > MAX_CONSTRAINTS.max(shared.len()) {
         return Err(VnnlibError::TooLarge);
     }
-    let mut boxes: Vec<(Bounds, Vec<Conjunction>)> = Vec::new();
-    let mut places: HashMap<Bounds, usize> = HashMap::new();
+    let mut boxes: Vec<(Rc<Bounds>, Vec<Conjunction>)> = Vec::new();
+    let mut places: HashMap<Rc<Bounds>, usize> = HashMap::new();
     for disjunct in disjuncts {
         let mut own = Bounds::default();
         disjunct.iter().for_each(|atom| own.add(atom));
@@ -73,8 +78,12 @@ fn queries(
         constraints.extend(disjunct.iter().filter_map(|atom| constraint(atom)));
         // Those on outputs decide; what only cuts off a part of the box comes last.
         constraints.sort_by_key(|c| c.outputs.is_empty());
+        let own = Rc::new(own);
         let place = *places.entry(own.clone()).or_insert(boxes.len());
         if place == boxes.len() {
+            if place == MAX_BOXES {
+                return Err(VnnlibError::TooLarge);
+            }
             boxes.push((own, Vec::new()));
         }
         boxes[place].1.push(Conjunction(constraints));
@@ -83,11 +92,12 @@ fn queries(
         // Nothing is unsafe.
         boxes.push(Default::default());
     }
+    drop(places);
     let inputs = network.input().shape.len();
     if boxes.len().saturating_mul(inputs) > MAX_SIZE.max(inputs) {
         return Err(VnnlibError::TooLarge);
     }
-    let query = |(own, unsafe_set): (Bounds, Vec<Conjunction>)| {
+    let query = |(own, unsafe_set): (Rc<Bounds>, Vec<Conjunction>)| {
         let end = |side: Side, name| {
             let bound = |input| own.get(input, side).or(hull.get(input, side)).cloned();
             let missing = |input| VnnlibError::Unbounded { input, inputs, side: name };

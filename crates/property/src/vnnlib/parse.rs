@@ -2,7 +2,7 @@
 
 use super::formula::{Atom, Formula, Side};
 use super::scan::{Scanner, Token, quote};
-use super::{MAX_DEPTH, VnnlibError, VnnlibProblem};
+use super::{MAX_CONSTRAINTS, MAX_DEPTH, VnnlibError, VnnlibProblem};
 use crate::Constraint;
 use unmoved_ir::Rational;
 
@@ -19,6 +19,7 @@ pub(super) fn parse(text: &str, inputs: usize, outputs: usize) -> Result<Vec<For
         inputs: vec![false; inputs],
         outputs: vec![false; outputs],
         asserted: Vec::new(),
+        constraints: 0,
     };
     while parser.scanner.peek() != Token::End {
         parser.statement()?;
@@ -33,6 +34,8 @@ struct Parser<'a> {
     /// Which of its outputs.
     outputs: Vec<bool>,
     asserted: Vec<Formula>,
+    /// How many of them the text has spelt out.
+    constraints: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -85,6 +88,12 @@ impl Parser<'_> {
         let left = self.term(depth + 1)?;
         let right = self.term(depth + 1)?;
         self.scanner.close("`)` after the second side of the constraint")?;
+        if !(left.outputs.is_empty() && right.outputs.is_empty()) {
+            self.constraints += 1;
+            if self.constraints > MAX_CONSTRAINTS {
+                return Err(VnnlibError::TooLarge);
+            }
+        }
         let at_most = |parser: &Self, small: &Linear, large: &Linear, strict| {
             let difference = small.clone().plus(large.clone().times(&-&Rational::ONE));
             difference.at_most_zero(strict).ok_or_else(|| parser.scanner.error(at, VnnlibProblem::LongConstant))

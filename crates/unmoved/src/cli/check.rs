@@ -56,10 +56,5 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, CliError> {
-    let fail = |e: std::io::Error| CliError::new("U0003", format!("cannot read {}: {e}", path.display()));
-    let length = std::fs::metadata(path).map_err(fail)?.len();
-    if length > MAX_BYTES {
-        return Err(CliError::new("U0003", format!("{} is too large", path.display())));
-    }
-    std::fs::read(path).map_err(fail)
+    unmoved_safetensors::files::read(path, MAX_BYTES).map_err(|e| CliError::new("U0003", format!("cannot read: {e}")))
 }

@@ -1,6 +1,6 @@
 //! What can be wrong with a text, where, and how that is shown.
 
-use super::{MAX_LAYERS, MAX_MAP_ENTRIES, MAX_NAME, MAX_NUMBER, MAX_RANK};
+use super::{MAX_LAYERS, MAX_MAP_ENTRIES, MAX_NAME, MAX_NUMBER, MAX_RANK, MAX_TENSORS};
 use std::fmt;
 use std::ops::Range;
 use unmoved_ir::IrError;
@@ -93,6 +93,8 @@ pub enum Problem {
     Unread(String),
     #[error("a network has at most {MAX_LAYERS} layers")]
     TooManyLayers,
+    #[error("a text has at most {MAX_TENSORS} tensors")]
+    TooManyTensors,
     #[error("the index maps of one network have at most {MAX_MAP_ENTRIES} entries")]
     TooManyEntries,
 

@@ -37,8 +37,10 @@ pub const MAX_NUMBER: usize = 512;
 pub const MAX_RANK: usize = 16;
 /// The most layers of a network; normalising takes time quadratic in them.
 pub const MAX_LAYERS: usize = 10_000;
+/// The most tensors that a text declares: two for each layer.
+pub const MAX_TENSORS: usize = 2 * MAX_LAYERS;
 /// The most entries of all index maps of a network together: a run such as `0-999999` is short in the file only.
-pub const MAX_MAP_ENTRIES: usize = 1 << 25;
+pub const MAX_MAP_ENTRIES: usize = 1 << 23;
 
 /// What an architecture says.
 #[derive(Debug, Clone)]
