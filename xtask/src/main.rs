@@ -3,6 +3,7 @@
 mod bench;
 mod digits;
 mod download;
+mod fuzz;
 mod test;
 mod tidy;
 mod train;
@@ -32,6 +33,8 @@ enum Task {
     Test(test::Args),
     /// Run cases in VNN-COMP form and compare with the verdicts that are known.
     Bench(bench::Args),
+    /// Fuzz every reader, and report executions, coverage and findings.
+    Fuzz(fuzz::Args),
     /// Check what must hold of the whole repository.
     Tidy,
     /// Draw the ten digits in test-models.
@@ -54,6 +57,7 @@ fn run(task: Task) -> Result<()> {
         Task::Train(args) => train::run(&args),
         Task::Test(args) => test::run(&args),
         Task::Bench(args) => bench::run(&args),
+        Task::Fuzz(args) => fuzz::run(&args),
         Task::Tidy => tidy::run(),
         Task::Digits(args) => digits::run(&args),
     }

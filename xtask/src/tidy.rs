@@ -54,7 +54,7 @@ pub(crate) fn run() -> Result<()> {
     file_length(&files)?;
     no_machine_paths(&files)?;
     no_orphan_snapshots(&files)?;
-    for manifest in ["Cargo.toml", "xtask/train/Cargo.toml"] {
+    for manifest in ["Cargo.toml", "fuzz/Cargo.toml", "xtask/train/Cargo.toml"] {
         cargo(&["fmt", "--all", "--check", "--manifest-path", manifest], "run `cargo fmt`")?;
     }
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], "mend what clippy shows")?;

@@ -1,0 +1,34 @@
+//! Writes the seeds: `seeds FOLDER` makes a folder for each target in it.
+
+use std::path::Path;
+use std::{fs, io};
+use unmoved_check::{Certificate, LinearForm, Step};
+use unmoved_fuzz::{EVERY_OPERATOR, PROPERTY, SMALL, query};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = std::env::args_os().nth(1).ok_or("usage: seeds FOLDER")?;
+    let write = |target: &str, name: &str, bytes: &[u8]| -> io::Result<()> {
+        let folder = Path::new(&folder).join(target);
+        fs::create_dir_all(&folder)?;
+        fs::write(folder.join(name), bytes)
+    };
+    for (name, text) in [("every", EVERY_OPERATOR), ("small", SMALL)] {
+        let network = unmoved_text::parse(text)?;
+        write("text", name, text.as_bytes())?;
+        write("safetensors", name, &unmoved_safetensors::to_bytes(&network)?)?;
+        write("onnx", name, &unmoved_onnx::to_bytes(&network)?.bytes)?;
+        write("arch", name, unmoved_safetensors::arch::print(&network)?.as_bytes())?;
+    }
+    write("vnnlib", "small", PROPERTY.as_bytes())?;
+    write("query", "small", query().to_text().as_bytes())?;
+    let leaf = || Step::Linear(LinearForm::with_lambda(vec![1.0]));
+    let proofs = [
+        vec![Step::SplitDisjuncts, leaf(), leaf()],
+        vec![Step::SplitInput { index: 0, at: 0.5 }, Step::SplitDisjuncts, leaf(), leaf(), Step::Empty],
+        vec![Step::SplitRelu { node: unmoved_ir::NodeId(1), index: 0 }, Step::Empty, leaf()],
+    ];
+    for (k, steps) in proofs.into_iter().enumerate() {
+        write("certificate", &k.to_string(), &Certificate::new(query(), steps).to_bytes())?;
+    }
+    Ok(())
+}
