@@ -10,6 +10,7 @@ mod containers;
 mod external;
 mod graphs;
 mod growth;
+mod nnet;
 mod protobuf;
 mod run;
 mod safetensors;
@@ -70,6 +71,7 @@ fn no_file_takes_down_the_program() {
         containers::cases(),
         safetensors::cases(),
         text::cases(),
+        nnet::cases(),
         vnnlib::cases(),
         certificates::cases(),
     ]
