@@ -25,6 +25,7 @@ Options:
   --exact             check in exact arithmetic
   --format text|json  how to answer (default: text)
   --arch FILE         architecture of a .safetensors file that does not carry one
+  --output NAME       which output of an ONNX model, or any other value of its graph
   --mean M,... --std S,...
                       the network expects (x - mean) / std: one number each, or one per channel
   --help, --version
@@ -44,6 +45,7 @@ struct Arguments {
     arithmetic: Arithmetic,
     json: bool,
     arch: Option<PathBuf>,
+    output: Option<String>,
     mean: Vec<Rational>,
     std: Vec<Rational>,
 }
@@ -83,6 +85,7 @@ fn parse(words: &[String]) -> Result<Arguments, Error> {
                 }
             }
             "--arch" => arguments.arch = Some(value()?.into()),
+            "--output" => arguments.output = Some(value()?.clone()),
             "--mean" => arguments.mean = numbers(value()?)?,
             "--std" => arguments.std = numbers(value()?)?,
             option if option.starts_with('-') => return Err(format!("unknown option {option}\n\n{USAGE}").into()),
@@ -104,7 +107,7 @@ fn answer(arguments: &Arguments) -> Result<bool, Error> {
     let [model, query, certificate] = arguments.files.as_slice() else {
         return Err(format!("expected MODEL QUERY CERTIFICATE\n\n{USAGE}").into());
     };
-    let mut network = read_model(model, arguments.arch.as_deref())?;
+    let mut network = read_model(model, arguments)?;
     if !arguments.mean.is_empty() {
         network = network.with_normalized_input(&arguments.mean, &arguments.std)?;
     }
@@ -124,14 +127,17 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
     Ok(unmoved_safetensors::files::read(path, MAX_BYTES)?)
 }
 
-fn read_model(path: &Path, arch: Option<&Path>) -> Result<Network, Error> {
+fn read_model(path: &Path, arguments: &Arguments) -> Result<Network, Error> {
+    let (arch, output) = (arguments.arch.as_deref(), arguments.output.as_deref());
     let name = path.to_string_lossy().to_ascii_lowercase();
     let shown = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
     if arch.is_some() && !name.ends_with(".safetensors") {
         return Err("--arch is for .safetensors files; other formats carry their architecture".into());
     }
     if name.ends_with(".onnx") || name.ends_with(".onnx.gz") {
-        Ok(unmoved_onnx::read(path).map_err(|e| shown(&e))?)
+        Ok(unmoved_onnx::import(path, output).map_err(|e| shown(&e))?.network)
+    } else if output.is_some() {
+        Err("--output is for .onnx files; other formats have one output".into())
     } else if name.ends_with(".safetensors") {
         let imported = unmoved_safetensors::read(path, arch).map_err(|e| shown(&e))?;
         imported.notices.iter().for_each(|notice| eprintln!("note: {notice}"));

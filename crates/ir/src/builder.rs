@@ -111,6 +111,16 @@ impl Builder {
         Ok(node.shape.clone())
     }
 
+    /// The nodes so far.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// What has been noted so far; see [`Builder::note`].
+    pub fn rewrites(&self) -> &[Rewrite] {
+        &self.rewrites
+    }
+
     /// The shape of a node's value.
     pub fn shape(&self, id: NodeId) -> &Shape {
         &self.nodes[id.0].shape

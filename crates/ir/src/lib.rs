@@ -22,6 +22,7 @@ mod error;
 mod exact;
 mod forward;
 mod lower;
+mod narrow;
 mod network;
 mod normalize;
 mod number;

@@ -12,7 +12,7 @@
 mod model;
 mod vnnlib;
 
-pub use model::{Model, ModelError, Written, read_model, unsupported_operators, write_model};
+pub use model::{Choices, Model, ModelError, Written, read_model, unsupported_operators, write_model};
 pub use unmoved_bounds as bounds;
 pub use unmoved_check as check;
 pub use unmoved_core as core;

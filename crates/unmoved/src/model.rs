@@ -10,6 +10,17 @@ pub struct Model {
     pub network: Network,
     /// Choices that the import made and the user should know.
     pub notices: Vec<String>,
+    /// What became of each node of an ONNX file; empty for other formats, which have no other operators.
+    pub translations: Vec<unmoved_onnx::Translation>,
+}
+
+/// What a model file leaves open.
+#[derive(Debug, Clone, Default)]
+pub struct Choices {
+    /// The architecture of a safetensors file that does not carry one.
+    pub arch: Option<PathBuf>,
+    /// Which output of an ONNX file, or which other value of its graph; needed where there are several outputs.
+    pub output: Option<String>,
 }
 
 /// A model file that cannot be read or written.
@@ -49,11 +60,15 @@ pub enum ModelError {
         /// The file.
         path: PathBuf,
     },
-    /// An architecture for a format that carries its own.
-    #[error("{path}: --arch is for safetensors; this format carries its architecture")]
-    NeedlessArchitecture {
+    /// A choice that this format does not leave open.
+    #[error("{path}: {option} is for {format} files; this one leaves no such choice")]
+    Needless {
         /// The file.
         path: PathBuf,
+        /// The command line's word for the choice.
+        option: &'static str,
+        /// The format that has it.
+        format: &'static str,
     },
 }
 
@@ -83,39 +98,45 @@ fn format(path: &Path) -> Result<Format, ModelError> {
     }
 }
 
-/// Reads a model. `arch` is the architecture of a safetensors file that does not carry one.
-pub fn read_model(path: &Path, arch: Option<&Path>) -> Result<Model, ModelError> {
+/// Reads a model.
+pub fn read_model(path: &Path, choices: &Choices) -> Result<Model, ModelError> {
     let format = format(path)?;
-    if arch.is_some() && !matches!(format, Format::Safetensors) {
-        return Err(ModelError::NeedlessArchitecture { path: path.into() });
+    let needless = |option, format| Err(ModelError::Needless { path: path.into(), option, format });
+    if choices.arch.is_some() && !matches!(format, Format::Safetensors) {
+        return needless("--arch", "safetensors");
     }
+    if choices.output.is_some() && !matches!(format, Format::Onnx) {
+        return needless("--output", "ONNX");
+    }
+    let plain = |network, notices| Model { network, notices, translations: Vec::new() };
     match format {
         Format::Nnet => {
             let network = unmoved_nnet::read(path).map_err(|e| ModelError::Nnet(Box::new(e)))?;
             let notices = if network.rewrites().is_empty() { Vec::new() } else { vec![UNITS.into()] };
-            Ok(Model { network, notices })
+            Ok(plain(network, notices))
         }
         Format::Onnx => {
-            let network =
-                unmoved_onnx::read(path).map_err(|e| ModelError::Onnx { path: path.into(), source: Box::new(e) })?;
-            Ok(Model { network, notices: Vec::new() })
+            let imported = unmoved_onnx::import(path, choices.output.as_deref())
+                .map_err(|e| ModelError::Onnx { path: path.into(), source: Box::new(e) })?;
+            Ok(Model { network: imported.network, notices: Vec::new(), translations: imported.translations })
         }
         Format::Safetensors => {
-            let imported = unmoved_safetensors::read(path, arch)
+            let imported = unmoved_safetensors::read(path, choices.arch.as_deref())
                 .map_err(|e| ModelError::Safetensors { path: path.into(), source: Box::new(e) })?;
-            Ok(Model { network: imported.network, notices: imported.notices })
+            Ok(plain(imported.network, imported.notices))
         }
         Format::Text => {
             let network = unmoved_text::read(path).map_err(|e| ModelError::Text(Box::new(e)))?;
-            Ok(Model { network, notices: Vec::new() })
+            Ok(plain(network, Vec::new()))
         }
     }
 }
 
-/// Every node of an ONNX file whose operator cannot be read, in the order of the file.
-pub fn unsupported_operators(path: &Path) -> Result<Vec<unmoved_onnx::Unsupported>, ModelError> {
+/// Every node of an ONNX file whose operator cannot be read, in the order of the file; of a single or chosen output,
+/// those that it needs.
+pub fn unsupported_operators(path: &Path, choices: &Choices) -> Result<Vec<unmoved_onnx::Unsupported>, ModelError> {
     match format(path)? {
-        Format::Onnx => unmoved_onnx::unsupported(path, None)
+        Format::Onnx => unmoved_onnx::unsupported(path, choices.output.as_deref())
             .map_err(|e| ModelError::Onnx { path: path.into(), source: Box::new(e) }),
         Format::Nnet | Format::Safetensors | Format::Text => Err(ModelError::NotOnnx { path: path.into() }),
     }

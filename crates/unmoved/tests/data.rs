@@ -14,7 +14,11 @@ fn data() -> PathBuf {
 }
 
 fn network(name: &str) -> Arc<Network> {
-    Arc::new(unmoved::read_model(&data().join("nets").join(name), None).expect("a readable model").network)
+    Arc::new(
+        unmoved::read_model(&data().join("nets").join(name), &unmoved::Choices::default())
+            .expect("a readable model")
+            .network,
+    )
 }
 
 fn predicted(network: &Network, values: &[f32]) -> usize {
@@ -99,7 +103,9 @@ fn properties_of_the_competitions_are_read() {
             panic!("{case}: two files and a limit")
         };
         let network = networks.entry(onnx).or_insert_with(|| {
-            Arc::new(unmoved::read_model(&bench.join(onnx), None).expect("a readable model").network)
+            Arc::new(
+                unmoved::read_model(&bench.join(onnx), &unmoved::Choices::default()).expect("a readable model").network,
+            )
         });
         let queries = unmoved::read_vnnlib(&bench.join(vnnlib), network).expect("a readable property");
         assert_eq!(queries.len(), if vnnlib.ends_with("prop_6.vnnlib") { 2 } else { 1 }, "{case}");
@@ -126,7 +132,7 @@ fn encoding_is_deterministic() {
 /// How many of the images are classified correctly, and certified at `eps` by bounds alone.
 fn worth(model: &str, examples: &[Example], eps: &str) -> (usize, usize) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../test-models").join(model);
-    let network = Arc::new(unmoved::read_model(&path, None).expect("a readable model").network);
+    let network = Arc::new(unmoved::read_model(&path, &unmoved::Choices::default()).expect("a readable model").network);
     let attack = AttackOptions { restarts: 0, ..AttackOptions::default() };
     let options = Options { attack, subproblems: 0, ..Options::default() };
     let (mut right, mut certified) = (0, 0);

@@ -13,7 +13,7 @@ fn the_three_formats_hold_the_same_network() {
         let digest = |extension: &str| {
             let file = path(&format!("{name}.{extension}"));
             assert!(file.metadata().expect("it is there").len() < 2_000_000);
-            unmoved::read_model(&file, None).expect("a readable model").network.digest()
+            unmoved::read_model(&file, &unmoved::Choices::default()).expect("a readable model").network.digest()
         };
         assert_eq!(digest("onnx"), digest("unm"), "{name}");
         assert_eq!(digest("onnx"), digest("safetensors"), "{name}");
@@ -23,7 +23,7 @@ fn the_three_formats_hold_the_same_network() {
 #[test]
 fn the_digits_are_told_apart() {
     for name in ["mnist-mlp.unm", "mnist-conv.unm", "mnist-residual.unm"] {
-        let network = unmoved::read_model(&path(name), None).expect("a readable model").network;
+        let network = unmoved::read_model(&path(name), &unmoved::Choices::default()).expect("a readable model").network;
         for digit in 0..10 {
             let image = read_image(&path(&format!("digits/{digit}.png"))).expect("a picture");
             let y = network.forward(&image.values).expect("a fitting image");

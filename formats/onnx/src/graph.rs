@@ -145,11 +145,16 @@ pub(crate) fn node_name(node: &NodeProto) -> &str {
     }
 }
 
-pub(crate) fn node_error(node: &NodeProto, opset: i64, problem: Problem) -> Error {
-    let operator = match node.domain() {
+/// The operator of a node, with its domain unless that is the default one.
+pub(crate) fn operator(node: &NodeProto) -> String {
+    match node.domain() {
         domain if is_default(domain) => node.op_type().to_owned(),
         domain => format!("{domain}.{}", node.op_type()),
-    };
+    }
+}
+
+pub(crate) fn node_error(node: &NodeProto, opset: i64, problem: Problem) -> Error {
+    let operator = operator(node);
     Error::Node { operator, node: node_name(node).to_owned(), opset, problem }
 }
 

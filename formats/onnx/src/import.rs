@@ -4,7 +4,7 @@ use crate::attributes::Attributes;
 use crate::budget::Budget;
 use crate::call::{Call, Shared, without_batch};
 use crate::constant::{Constant, Origin};
-use crate::graph::{self, Graph, node_error, node_name, opset};
+use crate::graph::{self, Graph, node_error, node_name, operator, opset};
 use crate::schema::{ModelProto, NodeProto};
 use crate::value::{Computed, Value};
 use crate::{Error, Problem, file, operators, wire};
@@ -24,6 +24,28 @@ pub struct Unsupported {
     pub opset: i64,
     /// Why it cannot be read.
     pub problem: Problem,
+}
+
+/// A node of the file and what the import made of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Translation {
+    /// The node's name, or the name of its first output where it has none.
+    pub node: String,
+    /// The operator, with its domain unless that is the default one.
+    pub operator: String,
+    /// What became of it: operators of the network in words, `a constant`, or `nothing` of its own.
+    pub into: String,
+    /// True if that is not exact over the reals; a [`unmoved_ir::Slack`] bounds by how much.
+    pub rounds: bool,
+}
+
+/// A network and what each node of the file became.
+#[derive(Debug, Clone)]
+pub struct Imported {
+    /// The network.
+    pub network: Network,
+    /// One entry per node that the output needs, in the order in which they were read.
+    pub translations: Vec<Translation>,
 }
 
 /// Every node whose operator cannot be read, in the order of the file; of a single or chosen output, those that it needs.
@@ -49,7 +71,7 @@ pub fn unsupported(path: &Path, output: Option<&str>) -> Result<Vec<Unsupported>
 }
 
 /// Imports what the tensor `output` of a decoded model needs; see [`Graph::new`].
-pub(crate) fn network(model: &ModelProto, origin: &Origin, output: Option<&str>) -> Result<Network, Error> {
+pub(crate) fn import(model: &ModelProto, origin: &Origin, output: Option<&str>) -> Result<Imported, Error> {
     let graph = Graph::new(model, output)?;
     let mut builder = Builder::new();
     let mut keys = HashSet::new();
@@ -67,9 +89,11 @@ pub(crate) fn network(model: &ModelProto, origin: &Origin, output: Option<&str>)
     }
     let same_as_output = graph.same_as_output();
     let mut shared = Shared::new(Budget::new(model.encoded_len().saturating_add(origin.bytes_read())));
+    let mut translations = Vec::with_capacity(graph.nodes.len());
     for &node in &graph.nodes {
+        let before = (builder.nodes().len(), builder.rewrites().len());
         let mut import = || {
-            let operator = operators::find(node)?;
+            let found = operators::find(node)?;
             let inputs = node.input.iter().map(|name| values.get(name.as_str()).cloned()).collect();
             let mut call = Call {
                 attributes: Attributes::new(node)?,
@@ -84,7 +108,7 @@ pub(crate) fn network(model: &ModelProto, origin: &Origin, output: Option<&str>)
                 origin,
                 shared: &mut shared,
             };
-            let mut given = vec![(operator.import)(&mut call)?];
+            let mut given = vec![(found.import)(&mut call)?];
             call.attributes.finish()?;
             given.append(&mut call.further);
             Ok(given)
@@ -95,14 +119,33 @@ pub(crate) fn network(model: &ModelProto, origin: &Origin, output: Option<&str>)
             let problem = Problem::SecondOutput { index, tensor: tensor.clone() };
             return Err(node_error(node, graph.opset, problem));
         }
+        translations.push(translation(node, &builder, before, &given[0]));
         values.extend(node.output.iter().map(String::as_str).zip(given));
     }
     match values.get(graph.output) {
         Some(Value::Computed(output)) => {
             let output = shared.row_major(&mut builder, output, &format!("{}.transposed", graph.output));
-            Ok(builder.finish(output.map_err(|problem| Error::model(problem.to_string()))?.id)?)
+            let id = output.map_err(|problem| Error::model(problem.to_string()))?.id;
+            Ok(Imported { network: builder.finish(id)?, translations })
         }
         Some(Value::Constant(_)) => Err(Error::model("the output does not depend on the input")),
         None => Err(Error::model(format!("nothing gives the output \"{}\"", graph.output))),
     }
+}
+
+/// What a node became: the notes on it, else the operators that it added. `before` counts nodes and notes before it.
+fn translation(node: &NodeProto, builder: &Builder, before: (usize, usize), value: &Value) -> Translation {
+    let (added, noted) = (&builder.nodes()[before.0..], &builder.rewrites()[before.1..]);
+    let mut words: Vec<&str> = noted.iter().map(|rewrite| rewrite.into.as_str()).collect();
+    if words.is_empty() {
+        words = added.iter().map(|node| node.op.name()).collect();
+    }
+    words.dedup();
+    let into = match (value, words.is_empty()) {
+        (Value::Constant(_), _) => "a constant".into(),
+        (Value::Computed(_), true) => "nothing".into(),
+        (Value::Computed(_), false) => words.join(", "),
+    };
+    let rounds = noted.iter().any(|rewrite| rewrite.rounds);
+    Translation { node: node_name(node).to_owned(), operator: operator(node), into, rounds }
 }

@@ -43,7 +43,7 @@ mod tests;
 
 pub use error::{Error, Problem};
 pub use export::Exported;
-pub use import::{Unsupported, unsupported};
+pub use import::{Imported, Translation, Unsupported, unsupported};
 
 use std::path::Path;
 use unmoved_ir::Network;
@@ -53,27 +53,31 @@ use unmoved_ir::Network;
 /// # Errors
 /// See [`Error`]; never panics, whatever the file holds.
 pub fn read(path: &Path) -> Result<Network, Error> {
-    read_file(path, None)
+    Ok(import(path, None)?.network)
 }
 
-/// Reads the part of a model that the tensor `output` needs: one of several outputs, or any other value of the graph (say, what a
-/// final Sigmoid reads).
+/// Reads the part of a model that the tensor `output` needs: one of several outputs, or any other value of the graph
+/// (say, what a final Sigmoid reads).
 ///
 /// # Errors
 /// As [`read`], and [`Error::NoSuchOutput`].
 pub fn read_output(path: &Path, output: &str) -> Result<Network, Error> {
-    read_file(path, Some(output))
+    Ok(import(path, Some(output))?.network)
 }
 
-fn read_file(path: &Path, output: Option<&str>) -> Result<Network, Error> {
+/// As [`read`], or as [`read_output`] where an output is named; says what became of every node.
+///
+/// # Errors
+/// As those.
+pub fn import(path: &Path, output: Option<&str>) -> Result<Imported, Error> {
     let bytes = file::read_model(path)?;
-    import::network(&wire::decode(bytes)?, &constant::Origin::beside(path), output)
+    import::import(&wire::decode(bytes)?, &constant::Origin::beside(path), output)
 }
 
 /// Reads a model without touching the file system: external data are an error. `bytes` may be compressed with gzip.
 pub fn from_bytes(bytes: &[u8]) -> Result<Network, Error> {
     let bytes = file::decompressed(bytes)?;
-    import::network(&wire::decode(bytes)?, &constant::Origin::NoFiles, None)
+    Ok(import::import(&wire::decode(bytes)?, &constant::Origin::NoFiles, None)?.network)
 }
 
 /// The network as an ONNX model of opset 17, deterministic.

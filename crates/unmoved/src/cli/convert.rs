@@ -1,10 +1,12 @@
 //! `unmoved convert`
 
+use super::question::ChoiceArgs;
 use super::{CliError, Exit, Output, print};
+use clap::ValueEnum;
 use serde_json::json;
 use std::path::PathBuf;
 use unmoved::ir::Network;
-use unmoved::{Written, read_model, write_model};
+use unmoved::{Choices, Written, read_model, write_model};
 
 /// `convert`
 #[derive(clap::Args)]
@@ -14,25 +16,36 @@ pub(crate) struct Args {
     from: PathBuf,
     /// The file to write; its ending says the format
     to: PathBuf,
-    /// Architecture of a safetensors file that does not carry one
-    #[arg(long, value_name = "FILE")]
-    arch: Option<PathBuf>,
+    #[command(flatten)]
+    choices: ChoiceArgs,
+    /// Round every number to float32, also those that an import had to compute in float64
+    #[arg(long)]
+    dtype: Option<TypeName>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
+enum TypeName {
+    F32,
 }
 
 /// How many random inputs the written network is compared on.
 const INPUTS: usize = 64;
 
 pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
-    let model = read_model(&args.from, args.arch.as_deref())?;
+    let model = read_model(&args.from, &args.choices.get())?;
     model.notices.iter().for_each(|notice| output.note(format_args!("note: {notice}")));
     for rewrite in model.network.rewrites().iter().filter(|r| r.rounds) {
         output.note(format_args!("note: {} \"{}\" was rounded on import", rewrite.from, rewrite.node));
     }
-    let written = write_model(&model.network, &args.to)?;
+    let (narrow, rounded) = match args.dtype {
+        Some(TypeName::F32) => model.network.in_f32()?,
+        None => (model.network.clone(), false),
+    };
+    let written = write_model(&narrow, &args.to)?;
     // What counts is what the next reader gets, so read it.
-    let again = read_model(&args.to, None)?.network;
+    let again = read_model(&args.to, &Choices::default())?.network;
     let difference = largest_difference(&model.network, &again)?;
-    let exact = written == Written::Exactly;
+    let exact = written == Written::Exactly && !rounded;
     let text = if exact {
         format!("{}: every weight exactly; largest difference {difference} on {INPUTS} inputs", args.to.display())
     } else {

@@ -14,7 +14,7 @@ use unmoved::ir::lower_max_pool;
 
 /// `encode`
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  unmoved encode model.onnx --image seven.png --eps 0.05 --as lp --output seven.lp")]
+#[command(after_help = "Example:\n  unmoved encode model.onnx --image seven.png --eps 0.05 --as lp --write seven.lp")]
 pub(crate) struct Args {
     #[command(flatten)]
     model: ModelArgs,
@@ -32,8 +32,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N")]
     target: Option<usize>,
     /// The file to write [default: standard output]
-    #[arg(long, short, value_name = "FILE")]
-    output: Option<PathBuf>,
+    #[arg(long, short = 'o', value_name = "FILE")]
+    write: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -72,7 +72,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     let milp = encode(&question.query, &propagation, objective, disjuncts.as_ref().map(std::slice::from_ref))
         .map_err(|e| CliError::new("U0600", e))?;
     let encoded = start.elapsed().as_secs_f64();
-    match &args.output {
+    match &args.write {
         Some(path) => {
             let file = File::create(path).map_err(|e| CliError::write(path, e))?;
             let mut out = BufWriter::new(file);

@@ -51,10 +51,14 @@ impl From<ModelError> for CliError {
     fn from(error: ModelError) -> Self {
         let code = match &error {
             ModelError::UnknownFormat { .. } => "U0100",
-            ModelError::NeedlessArchitecture { .. } | ModelError::NotOnnx { .. } => "U0101",
+            ModelError::Needless { .. } | ModelError::NotOnnx { .. } => "U0101",
             ModelError::Onnx { path, source } => match &**source {
                 onnx::Error::Node { operator, node, opset, problem } => {
                     return Self::node(path, operator, node, *opset, problem);
+                }
+                onnx::Error::Outputs { .. } | onnx::Error::NoSuchOutput { .. } => {
+                    return Self::new("U0106", &error)
+                        .help("--output NAME chooses one; any other value of the graph will do too");
                 }
                 _ => "U0106",
             },

@@ -4,8 +4,8 @@ use super::question::ModelArgs;
 use super::{CliError, Exit, Output, print};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-use std::path::Path;
 use unmoved::ir::{Network, Node, Op};
+use unmoved::onnx::Translation;
 
 /// `inspect`
 #[derive(clap::Args)]
@@ -20,15 +20,16 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     if args.unsupported {
-        return unsupported(&args.model.model, output);
+        return unsupported(&args.model, output);
     }
-    let network = args.model.read(output)?;
-    print(&if output.is_json() { as_json(&network).to_string() } else { as_text(&network) });
+    let model = args.model.read_model(output)?;
+    let (network, found) = (&model.network, grouped(&model.translations));
+    print(&if output.is_json() { as_json(network, &found).to_string() } else { as_text(network, &found) });
     Ok(Exit::Holds)
 }
 
-fn unsupported(path: &Path, output: Output) -> Result<Exit, CliError> {
-    let found = unmoved::unsupported_operators(path)?;
+fn unsupported(model: &ModelArgs, output: Output) -> Result<Exit, CliError> {
+    let found = unmoved::unsupported_operators(&model.model, &model.choices.get())?;
     if output.is_json() {
         let nodes = found.iter().map(
             |n| json!({"node": n.node, "operator": n.operator, "opset": n.opset, "problem": n.problem.to_string()}),
@@ -42,6 +43,27 @@ fn unsupported(path: &Path, output: Output) -> Result<Exit, CliError> {
         print(&lines.collect::<Vec<_>>().join("\n"));
     }
     Ok(if found.is_empty() { Exit::Holds } else { Exit::Error })
+}
+
+/// Nodes of one operator that became the same.
+struct Found<'a> {
+    operator: &'a str,
+    into: &'a str,
+    rounds: bool,
+    count: usize,
+}
+
+/// In the order of the file.
+fn grouped(translations: &[Translation]) -> Vec<Found<'_>> {
+    let mut groups: Vec<Found> = Vec::new();
+    for Translation { operator, into, rounds, .. } in translations {
+        let same = |f: &&mut Found| f.operator == operator && f.into == into && f.rounds == *rounds;
+        match groups.iter_mut().find(same) {
+            Some(group) => group.count += 1,
+            None => groups.push(Found { operator, into, rounds: *rounds, count: 1 }),
+        }
+    }
+    groups
 }
 
 fn details(node: &Node) -> String {
@@ -67,7 +89,7 @@ fn details(node: &Node) -> String {
     }
 }
 
-fn as_text(network: &Network) -> String {
+fn as_text(network: &Network, found: &[Found]) -> String {
     let mut out = String::new();
     let width = network.nodes().iter().map(|n| n.name.chars().count()).max().unwrap_or(0).clamp(4, 40);
     let _ = writeln!(out, "{:width$}  {:8}  {:14}  reads", "name", "operator", "shape");
@@ -86,6 +108,10 @@ fn as_text(network: &Network) -> String {
     }
     let _ = writeln!(out, "output: {}", network.node(network.output()).name);
     let _ = writeln!(out, "{} parameters, {} ReLUs", network.parameters(), network.relus());
+    for Found { operator, into, rounds, count } in found {
+        let how = if *rounds { " (rounded)" } else { "" };
+        let _ = writeln!(out, "in the file: {count} {operator}: {into}{how}");
+    }
     for r in network.rewrites() {
         let how = if r.rounds { "rounded, with a bound that proofs allow for" } else { "exact" };
         let _ = writeln!(out, "rewritten: {} \"{}\" became {} ({how})", r.from, r.node, r.into);
@@ -100,7 +126,7 @@ fn as_text(network: &Network) -> String {
     out
 }
 
-fn as_json(network: &Network) -> Value {
+fn as_json(network: &Network, found: &[Found]) -> Value {
     let node = |n: &Node| {
         let reads: Vec<&str> = n.inputs.iter().map(|i| network.node(*i).name.as_str()).collect();
         json!({"name": n.name, "operator": n.op.name(), "shape": n.shape.dims(), "reads": reads, "details": details(n)})
@@ -111,6 +137,7 @@ fn as_json(network: &Network) -> Value {
         "output": network.node(network.output()).name,
         "parameters": network.parameters(),
         "relus": network.relus(),
+        "found": found.iter().map(|f| json!({"operator": f.operator, "count": f.count, "into": f.into, "rounds": f.rounds})).collect::<Vec<_>>(),
         "rewrites": rewrites.map(|r| json!({"node": r.node, "from": r.from, "into": r.into, "rounds": r.rounds})).collect::<Vec<_>>(),
         "ordering_only": network.ordering_only(),
         "metadata": network.metadata(),

@@ -7,15 +7,32 @@ use std::sync::Arc;
 use unmoved::evaluate::{DataSet, Example, read_image};
 use unmoved::ir::{Network, Rational};
 use unmoved::property::{InputRegion, Norm, Query};
+use unmoved::{Choices, Model};
+
+/// What a model file leaves open.
+#[derive(clap::Args)]
+pub(crate) struct ChoiceArgs {
+    /// Architecture of a safetensors file that does not carry one
+    #[arg(long, value_name = "FILE")]
+    arch: Option<PathBuf>,
+    /// Which output of an ONNX model, or any other value of its graph [default: its only output]
+    #[arg(long, value_name = "NAME")]
+    output: Option<String>,
+}
+
+impl ChoiceArgs {
+    pub(crate) fn get(&self) -> Choices {
+        Choices { arch: self.arch.clone(), output: self.output.clone() }
+    }
+}
 
 /// Which network.
 #[derive(clap::Args)]
 pub(crate) struct ModelArgs {
     /// The model: .onnx, .onnx.gz, .safetensors, .nnet or .unm
     pub(crate) model: PathBuf,
-    /// Architecture of a safetensors file that does not carry one
-    #[arg(long, value_name = "FILE")]
-    arch: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) choices: ChoiceArgs,
     /// The network expects (pixel - MEAN) / STD; one number, or one per channel
     #[arg(long, value_delimiter = ',', requires = "std", allow_hyphen_values = true)]
     mean: Vec<Rational>,
@@ -27,15 +44,19 @@ pub(crate) struct ModelArgs {
 impl ModelArgs {
     /// Reads the network and puts the normalisation in front of it.
     pub(crate) fn read(&self, output: Output) -> Result<Network, CliError> {
-        let model = unmoved::read_model(&self.model, self.arch.as_deref())?;
+        Ok(self.read_model(output)?.network)
+    }
+
+    /// As [`Self::read`], with what became of the nodes of the file.
+    pub(crate) fn read_model(&self, output: Output) -> Result<Model, CliError> {
+        let mut model = unmoved::read_model(&self.model, &self.choices.get())?;
         model.notices.iter().for_each(|notice| output.note(format_args!("note: {notice}")));
-        let mut network = model.network;
         if !self.mean.is_empty() {
-            network = network.with_normalized_input(&self.mean, &self.std)?;
+            model.network = model.network.with_normalized_input(&self.mean, &self.std)?;
             let list = |v: &[Rational]| v.iter().map(|v| v.to_f64().to_string()).collect::<Vec<_>>().join(", ");
             output.note(format_args!("note: the network reads (pixel - {}) / {}", list(&self.mean), list(&self.std)));
         }
-        Ok(network)
+        Ok(model)
     }
 }
 
