@@ -93,3 +93,27 @@ impl Sliding {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The ends of an axis say what looking at every window says.
+    #[test]
+    fn empty_windows_are_found_at_the_ends() {
+        let (mut empty, mut full) = (0, 0);
+        for code in 0..6 * 4 * 4 * 5 * 5 * 7 {
+            let digit = |size: &mut usize, base: usize| (*size % base, *size /= base).0;
+            let mut rest = code;
+            let [input, kernel, stride, before, after] = [6, 4, 4, 5, 5].map(|base| digit(&mut rest, base));
+            let (image, dilation) = (Shape::new(&[1, input + 1, 1]).expect("small"), rest + 1);
+            let padding = [before, 0, after, 0];
+            let (kernel, stride) = ([kernel + 1, 1], [stride + 1, 1]);
+            let Ok(sliding) = Sliding::new(&image, kernel, stride, padding, [dilation, 1]) else { continue };
+            let expected = (0..sliding.output[0]).any(|out| sliding.valid_taps(0, out).is_empty());
+            assert_eq!(sliding.has_empty_window(0), expected, "{sliding:?}");
+            if expected { empty += 1 } else { full += 1 }
+        }
+        assert!(empty > 100 && full > 100);
+    }
+}
