@@ -19,6 +19,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         write("onnx", name, &unmoved_onnx::to_bytes(&network)?.bytes)?;
         write("arch", name, unmoved_safetensors::arch::print(&network)?.as_bytes())?;
     }
+    write("nnet", "tiny", include_bytes!("../../formats/nnet/tests/canonical/tiny.nnet"))?;
+    write("nnet", "lenient", include_bytes!("../../formats/nnet/tests/canonical/lenient.nnet"))?;
     write("vnnlib", "small", PROPERTY.as_bytes())?;
     write("query", "small", query().to_text().as_bytes())?;
     let leaf = || Step::Linear(LinearForm::with_lambda(vec![1.0]));

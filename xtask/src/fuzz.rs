@@ -16,6 +16,7 @@ const TARGETS: &[(&str, u32)] = &[
     ("safetensors", 4096),
     ("arch", 2048),
     ("text", 2048),
+    ("nnet", 2048),
     ("vnnlib", 2048),
     ("query", 1024),
     ("certificate", 1024),

@@ -23,18 +23,25 @@ const METADATA: &str = " metadata {";
 /// Takes all lines that begin with `//`.
 pub(crate) fn read(lines: &mut Lines<'_>) -> BTreeMap<String, String> {
     let mut metadata = BTreeMap::new();
-    let mut comments = Vec::new();
+    // One text, not a list of lines: there may be a million of them.
+    let mut comments: Option<String> = None;
     let mut first = true;
     while let Some(comment) = lines.peek().and_then(|line| line.text.strip_prefix("//")) {
         lines.next();
         match json(comment).filter(|_| first) {
             Some(found) => metadata = found,
-            None => comments.push(comment),
+            None => match &mut comments {
+                Some(comments) => {
+                    comments.push('\n');
+                    comments.push_str(comment);
+                }
+                None => comments = Some(comment.to_owned()),
+            },
         }
         first = false;
     }
-    if !comments.is_empty() {
-        metadata.insert(HEADER.into(), comments.join("\n"));
+    if let Some(comments) = comments {
+        metadata.insert(HEADER.into(), comments);
     }
     metadata
 }
