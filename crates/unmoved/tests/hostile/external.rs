@@ -110,7 +110,7 @@ pub(crate) fn cases() -> Vec<Case> {
     // A megabyte that each of so many tensors asks for again.
     cases.push(Case::new("external-shared-by-2000-tensors", &["inspect", "m/m.onnx"], |folder| {
         std::fs::create_dir(folder.join("m")).expect("the temporary folder is writable");
-        let mut model = Model::relu();
+        let mut model = Model::sum_of(2000);
         for k in 0..2000 {
             model = model.tensor(&external(&format!("w{k}"), &[1 << 18], &[("location", "w")]));
         }
@@ -119,7 +119,7 @@ pub(crate) fn cases() -> Vec<Case> {
     }));
     cases.push(Case::new("external-overlapping", &["inspect", "m/m.onnx"], |folder| {
         std::fs::create_dir(folder.join("m")).expect("the temporary folder is writable");
-        let mut model = Model::relu();
+        let mut model = Model::sum_of(5000);
         for k in 0..5000 {
             let entries = [("location", "w"), ("offset", &k.to_string()), ("length", "65536")];
             model = model.tensor(&external(&format!("w{k}"), &[1 << 14], &entries));
@@ -128,7 +128,7 @@ pub(crate) fn cases() -> Vec<Case> {
         write(folder, "m/w", vec![0; 1 << 17]);
     }));
     cases.push(Case::new("external-sparse-file-of-1-GB-that-fits", &["inspect", "m.onnx"], |folder| {
-        write(folder, "m.onnx", Model::relu().tensor(&external("w", &[1 << 27], &[("location", "w")])).bytes());
+        write(folder, "m.onnx", Model::add(&external("w", &[1 << 27], &[("location", "w")])).bytes());
         std::fs::File::create(folder.join("w")).and_then(|f| f.set_len(1 << 29)).expect("sparse files can be made");
     }));
     cases.push(Case::new("model-is-a-folder", &["inspect", "m.onnx"], |folder| {

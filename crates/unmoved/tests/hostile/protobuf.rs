@@ -114,6 +114,13 @@ impl Model {
         Self::new(&[1, 4]).node("Add", &["x", "w"], "y", &[]).tensor(w)
     }
 
+    /// Reads the tensors `w0`, `w1` and so on.
+    pub(crate) fn sum_of(count: usize) -> Self {
+        let names: Vec<String> = (0..count).map(|k| format!("w{k}")).collect();
+        let inputs: Vec<&str> = std::iter::once("x").chain(names.iter().map(String::as_str)).collect();
+        Self::new(&[1, 4]).node("Sum", &inputs, "y", &[])
+    }
+
     pub(crate) fn opset(mut self, version: i64) -> Self {
         self.opset = version;
         self
