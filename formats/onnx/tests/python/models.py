@@ -16,6 +16,7 @@ from onnx.reference import ReferenceEvaluator
 
 CASES = {}
 INPUTS = 3
+INPUTS_OF_REAL = 64
 
 
 def case(name, shape, nodes, tensors=None, opset=13, dtype=np.float32, open_batch=False):
@@ -425,7 +426,7 @@ def real(folder, paths):
         (given,) = [i for i in model.graph.input if i.name not in constants]
         kind = np.float32 if given.type.tensor_type.elem_type == TensorProto.FLOAT else np.float64
         shape = [max(1, d.dim_value) for d in given.type.tensor_type.shape.dim]
-        values = [rng(k).uniform(size=shape).astype(kind) for k in range(INPUTS)]
+        values = [rng(k).uniform(size=shape).astype(kind) for k in range(INPUTS_OF_REAL)]
         results = run(model, values)
         name = f"real_{k}_{pathlib.Path(path).stem}"
         (folder / f"{name}.onnx").write_bytes(pathlib.Path(path).read_bytes())
@@ -442,8 +443,8 @@ def check(folder):
         double = model.graph.input[0].type.tensor_type.elem_type == TensorProto.DOUBLE
         dtype = np.float64 if double else np.float32
         shape = [d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim]
-        values = np.frombuffer((folder / f"{name}.input").read_bytes(), dtype).reshape(INPUTS, *shape)
-        expected = np.frombuffer((folder / f"{name}.output").read_bytes(), dtype).reshape(INPUTS, -1)
+        values = np.frombuffer((folder / f"{name}.input").read_bytes(), dtype).reshape(-1, *shape)
+        expected = np.frombuffer((folder / f"{name}.output").read_bytes(), dtype).reshape(len(values), -1)
         for value, want in zip(values, expected):
             try:
                 got = run_anywhere(model, [value])[0].reshape(-1)
