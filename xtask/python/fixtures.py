@@ -4,9 +4,9 @@
 
 Writes below formats/onnx/tests/exported/FRAMEWORK:
 
-    NAME.EXPORTER.onnx   the file, untouched but for notes that say where on the exporting machine the code stood
-    NAME.json            inputs and the framework's outputs by their names (null: not of floats), or which node is to be
-                         refused
+    NAME.EXPORTER.onnx   the file, untouched but for the notes that exporters attach to nodes
+    NAME.json            inputs and the framework's outputs by their names (null: not of floats), or which nodes may be
+                         the reason to refuse it (asked for its last output where there are several)
 
 Every framework has an environment of its own; README.md beside this file says how to make it.
 """
@@ -15,6 +15,7 @@ import importlib
 import json
 import pathlib
 import sys
+import tempfile
 import zlib
 
 import numpy as np
@@ -30,18 +31,19 @@ def seed(name):
     return zlib.crc32(name.encode())
 
 
-def without_places(model):
-    """Takes out the notes that hold paths of the machine: stack traces, which some exporters keep with every node."""
-    for node in [*model.graph.node, *(n for f in model.functions for n in f.node)]:
-        kept = [p for p in node.metadata_props if "stack_trace" not in p.key]
-        del node.metadata_props[:]
-        node.metadata_props.extend(kept)
-        node.ClearField("doc_string")
-    model.ClearField("doc_string")
-    model.graph.ClearField("doc_string")
-    text = model.SerializeToString()
-    for place in (b"/tmp/", b"/home/", b"/root/", b"site-packages"):
-        assert place not in text, place
+def without_notes(model):
+    """Takes out what some exporters note down for people, stack traces of the exporting machine among it. A third of a file."""
+    for graph in (model.graph, *model.functions):
+        for part in (*graph.node, *graph.value_info):
+            del part.metadata_props[:]
+            part.ClearField("doc_string")
+        graph.ClearField("doc_string")
+    for part in (*model.graph.input, *model.graph.output, *model.graph.initializer):
+        del part.metadata_props[:]
+    del model.graph.metadata_props[:]
+    data = model.SerializeToString()
+    for place in (str(pathlib.Path.home()), tempfile.gettempdir(), sys.prefix, "site-packages"):
+        assert place.encode() not in data, place
 
 
 def number(value):
@@ -70,8 +72,8 @@ class Fixtures:
         return [(draw.integers(-64, 65, size=shape) / 32).astype(dtype) for _ in range(INPUTS)]
 
     def add(self, name, made, exports, *, inputs=None, forward=None, refused=None):
-        """`exports` maps an exporter's name to what gives the model or the path of one. Either `forward` maps an input to
-        the outputs, in the order of the file, or `refused` lists the operators of which the first is to be refused."""
+        """`exports` maps an exporter's name to what gives its model. Either `forward` maps an input to
+        the outputs, in the order of the file, or `refused` lists operators of which one is to be refused."""
         if not self.wanted(name):
             return
         for old in self.folder.glob(f"{name}.*"):
@@ -81,28 +83,29 @@ class Fixtures:
             try:
                 model = export()
             except Exception as error:
-                self.failed.append(f"{name}.{exporter}: {type(error).__name__}: {str(error).strip().splitlines()[0][:300]}")
+                reason = str(error).strip().splitlines()[:1]
+                self.failed.append(f"{name}.{exporter}: {type(error).__name__}: {reason}")
                 continue
-            if isinstance(model, onnx.ModelProto):
-                without_places(model)
-                onnx.save(model, self.folder / f"{name}.{exporter}.onnx")
-            else:
-                model = onnx.load(model, load_external_data=False)
+            without_notes(model)
+            onnx.save(model, self.folder / f"{name}.{exporter}.onnx")
             files[exporter] = model
             size = sum(f.stat().st_size for f in self.folder.glob(f"{name}.{exporter}.onnx*"))
             assert size <= LARGEST, f"{name}.{exporter}: {size} bytes"
         if not files:
             return
         if refused:
-            record["refused"] = {exporter: first(model, refused) for exporter, model in files.items()}
+            record["refused"] = {exporter: found(model, refused) for exporter, model in files.items()}
+            outputs = next(iter(files.values())).graph.output
+            record |= {"output": outputs[-1].name} if len(outputs) > 1 else {}
         else:
             record["input"] = list(inputs[0].shape)
             record["inputs"] = inputs
             names = {tuple(o.name for o in model.graph.output) for model in files.values()}
-            assert len(names) == 1, f"{name}: the exporters disagree about the outputs: {names}"
+            several = any(len(n) > 1 for n in names)
+            assert len(names) == 1 or not several, f"{name}: the exporters disagree about the outputs: {names}"
             results = [forward(x) for x in inputs]
             floats = [np.issubdtype(np.asarray(r).dtype, np.floating) for r in results[0]]
-            keys = names.pop()
+            keys = min(names)
             assert len(keys) == len(floats), f"{name}: {len(floats)} results for the outputs {keys}"
             record["outputs"] = {key: [r[k] for r in results] if floats[k] else None for k, key in enumerate(keys)}
         (self.folder / f"{name}.json").write_text(written(record))
@@ -115,10 +118,15 @@ class Fixtures:
             print("not exported:", *self.failed, sep="\n  ")
 
 
-def first(model, operators):
-    """The first node of one of these operators, by the name that an error gives it."""
-    node = next(n for n in model.graph.node if n.op_type in operators)
-    return {"operator": node.op_type, "node": node.name or node.output[0]}
+def found(model, operators):
+    """The nodes of these operators by the names that an error gives them, and for "input" the inputs after the first."""
+    nodes = [
+        {"operator": f"{n.domain}.{n.op_type}".lstrip("."), "node": n.name or n.output[0]}
+        for n in model.graph.node if n.op_type in operators
+    ]
+    inputs = [{"input": i.name} for i in model.graph.input[1:] if "input" in operators]
+    assert nodes or inputs, f"none of {operators} in {sorted({n.op_type for n in model.graph.node})}"
+    return nodes + inputs
 
 
 def written(record):

@@ -43,7 +43,7 @@ class Keras:
         if not self.fixtures.wanted(name):
             return
         keras.backend.clear_session()
-        keras.utils.set_random_seed(seed(name) % 2**31)
+        tf2onnx.utils.INTERNAL_NAME = 1  # counts on over all models otherwise, so names would depend on the fixtures before
         given = keras.Input(shape, name="input")
         model = keras.Model(given, build(given))
         settle(model, np.random.default_rng(seed(name)))
@@ -59,13 +59,15 @@ class Keras:
         self.fixtures.add(name, made, exports, inputs=self.fixtures.inputs(name, (1, *shape)), forward=forward, refused=refused)
 
 
+RANGES = {"gamma": (0.5, 1.5), "moving_variance": (0.5, 2.0), "alpha": (0.1, 0.4)}
+
+
 def settle(model, draw):
-    """Biases and batch norms as if they had been trained."""
+    """Weights and batch norms as if they had been trained. Layers take their own seeds when they are made, so not theirs."""
     for layer in model.layers:
         for variable in layer.weights:
-            low, high = {"bias": (-0.5, 0.5), "beta": (-0.5, 0.5), "gamma": (0.5, 1.5), "moving_mean": (-0.5, 0.5),
-                         "moving_variance": (0.5, 2.0)}.get(variable.name, (None, None))
-            if low is not None:
+            if "seed" not in variable.name:
+                low, high = RANGES.get(variable.name, (-0.5, 0.5))
                 variable.assign(draw.uniform(low, high, size=variable.shape).astype(np.float32))
 
 
@@ -128,10 +130,9 @@ def make(fixtures):
     t.add("global_average_pooling_kept", head(L.GlobalAveragePooling2D(keepdims=True), L.Conv2D(2, 1)), image)
     t.add("global_max_pooling", head(L.GlobalMaxPooling2D()), image)
     t.add("relu6", vector(L.ReLU(max_value=6)), (6,), opsets=(11, 18))
-    t.add("relu_all", vector(L.ReLU(max_value=1.5, negative_slope=0.1, threshold=0.25)), (6,))
     t.add("leaky_relu", vector(L.LeakyReLU(negative_slope=0.1)), (6,))
-    t.add("prelu", vector(L.PReLU(alpha_initializer=keras.initializers.RandomUniform(0.1, 0.4))), (6,))
-    t.add("prelu_shared", chain(L.Conv2D(3, 3), L.PReLU(alpha_initializer=keras.initializers.RandomUniform(0.1, 0.4), shared_axes=[1, 2]),
+    t.add("prelu", vector(L.PReLU()), (6,))
+    t.add("prelu_shared", chain(L.Conv2D(3, 3), L.PReLU(shared_axes=[1, 2]),
                                 L.Flatten(), L.Dense(3)), image)
     t.add("hard_sigmoid", vector(L.Activation("hard_sigmoid")), (6,))
     t.add("maximum", lambda x: L.Dense(3)(L.Maximum()([L.Dense(8)(x), L.Dense(8)(x)])), (6,))
@@ -147,7 +148,6 @@ def make(fixtures):
     t.add("add_residual", residual, image)
     t.add("concatenate", inception, image)
     t.add("rescaling", chain(L.Rescaling(1 / 127.5, offset=-1), L.Conv2D(3, 3, activation="relu"), L.Flatten(), L.Dense(3)), image)
-    t.add("normalization", chain(L.Normalization(mean=[0.1, 0.4], variance=[0.25, 2.0]), L.Conv2D(3, 3, activation="relu"), L.Flatten(), L.Dense(3)), image)
     t.add("lenet", chain(L.Conv2D(3, 3, padding="same", activation="relu"), L.MaxPooling2D(), L.Conv2D(4, 3, activation="relu"),
                          L.AveragePooling2D(2), L.Flatten(), L.Dense(8, activation="relu"), L.Dropout(0.3), L.Dense(4, activation="softmax")), (12, 12, 1))
     t.add("mobilenet_block", chain(
@@ -158,10 +158,14 @@ def make(fixtures):
         ("sigmoid", L.Activation("sigmoid"), ("Sigmoid",)),
         ("tanh", L.Activation("tanh"), ("Tanh",)),
         ("gelu", L.Activation("gelu"), ("Erfc", "Erf", "Gelu")),
+        ("relu_of_jumps", L.ReLU(max_value=1.5, negative_slope=0.1, threshold=0.25), ("Greater", "Less", "Where")),
         ("elu", L.ELU(), ("Elu", "Exp")),
         ("softmax_in_the_middle", L.Softmax(), ("Softmax",)),
         ("layer_normalization", L.LayerNormalization(), ("Sqrt", "Mul", "ReduceProd", "InstanceNormalization", "LayerNormalization")),
     ):
         t.add(name, vector(layer), (6,), refused=operators)
+    # tf2onnx makes inputs of the mean and the variance, and loses their numbers.
+    t.add("normalization", chain(L.Normalization(mean=[0.1, 0.4], variance=[0.25, 2.0]), L.Conv2D(3, 3, activation="relu"), L.Flatten(), L.Dense(3)),
+          image, refused=("input",))
     t.add("lstm", chain(L.LSTM(4), L.Dense(2)), (5, 3), refused=("LSTM", "Loop"))
     t.add("multiply", lambda x: L.Dense(3)(L.Multiply()([L.Dense(8)(x), L.Dense(8)(x)])), (6,), refused=("Mul",))

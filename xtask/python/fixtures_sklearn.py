@@ -87,13 +87,13 @@ def make(fixtures):
     t.add("standard_scaler_mlp_classifier", make_pipeline(StandardScaler(), mlp(MLPClassifier)), three_classes, labels, options={"zipmap": False})
     t.add("linear_regression", LinearRegression(), both, ["predict"])
     t.add("ridge", Ridge(), one, ["predict"])
-    t.add("linear_svc", LinearSVC(), three_classes, ["predict", "decision_function"], options={"raw_scores": True})
     # To be refused, each for the operator that makes it no piecewise linear function, or that only classical models have.
     t.add("mlp_classifier_binary", mlp(MLPClassifier), two_classes, labels, options={"zipmap": False}, refused=("Sigmoid",))
-    t.add("mlp_classifier_zipmap", mlp(MLPClassifier), three_classes, labels, refused=("ZipMap",))
+    t.add("mlp_classifier_zipmap", mlp(MLPClassifier), three_classes, labels, refused=("ZipMap", "Softmax"))
     t.add("mlp_regressor_tanh", mlp(MLPRegressor, activation="tanh"), one, ["predict"], refused=("Tanh",))
     t.add("mlp_regressor_logistic", mlp(MLPRegressor, activation="logistic"), one, ["predict"], refused=("Sigmoid",))
     t.add("logistic_regression", LogisticRegression(), three_classes, labels, options={"zipmap": False}, refused=("LinearClassifier",))
+    t.add("linear_svc", LinearSVC(), three_classes, ["predict", "decision_function"], options={"raw_scores": True}, refused=("LinearClassifier",))
     t.add("decision_tree", DecisionTreeRegressor(max_depth=2), one, ["predict"], refused=("TreeEnsembleRegressor",))
     t.add("random_forest", RandomForestClassifier(n_estimators=2, max_depth=2, random_state=0), three_classes, labels,
           options={"zipmap": False}, refused=("TreeEnsembleClassifier",))

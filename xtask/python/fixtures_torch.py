@@ -217,7 +217,6 @@ def shapes(t):
     t.add("expand", lambda: vector(lambda x: F.relu(x.unsqueeze(1).expand(-1, 2, -1)).flatten(1), 16), [1, 6], dynamic=True)
     t.add("repeat", lambda: vector(lambda x: F.relu(x.repeat(1, 2)), 16), [1, 6])
     t.add("pixel_shuffle", lambda: nn.Sequential(nn.Conv2d(2, 4, 1), nn.PixelShuffle(2), nn.Flatten(), nn.Linear(64, 3)), image)
-    t.add("upsample_nearest", lambda: after(nn.Upsample(scale_factor=2), 192), image)
     t.add("pad_zero", lambda: after(lambda x: F.pad(x, (1, 2, 0, 1)), 105), image, opsets=(11, 13, 17))
     t.add("pad_zero_module", lambda: after(nn.ZeroPad2d(1), 108), image)
     t.add("pad_constant", lambda: after(lambda x: F.pad(x, (1, 0), value=0.75), 60), image)
@@ -238,13 +237,11 @@ def piecewise(t):
     t.add("prelu", lambda: nn.Sequential(nn.Linear(6, 8), nn.PReLU(), nn.Linear(8, 3)), [1, 6])
     t.add("prelu_channels", lambda: nn.Sequential(
         nn.Conv2d(2, 3, 3), nn.PReLU(3, init=0.2), nn.Flatten(), nn.Linear(12, 3)), [1, 2, 4, 4], opsets=(11, 17))
-    t.add("threshold", lambda: vector(nn.Threshold(0.0, 0.0)), [1, 6])
     t.add("abs", lambda: vector(torch.abs), [1, 6])
     t.add("maximum", lambda: vector(lambda x: torch.maximum(x, x.flip(1))), [1, 6])
     t.add("minimum", lambda: Net(lambda m, x: m.c(torch.minimum(m.a(x), m.b(x))), a=nn.Linear(6, 8), b=nn.Linear(6, 8), c=nn.Linear(8, 3)), [1, 6])
     t.add("maximum_constant", lambda: Net(lambda m, x: m.b(torch.maximum(m.a(x), m.floor)),
           a=nn.Linear(6, 8), b=nn.Linear(8, 3), floor=torch.linspace(-0.5, 0.5, 8)), [1, 6])
-    t.add("where_relu", lambda: vector(lambda x: torch.where(x > 0, x, torch.zeros_like(x))), [1, 6])
     t.add("max_of_rows", lambda: vector(lambda x: x.view(-1, 2, 4).max(dim=1).values, 4), [1, 6])
 
 
@@ -319,6 +316,7 @@ def refused(t):
         ("softplus", F.softplus, ("Softplus",)),
         ("softmax_in_the_middle", lambda x: F.softmax(x, dim=1), ("Softmax",)),
         ("product", lambda x: x * x.flip(1), ("Mul",)),
+        ("where", lambda x: torch.where(x > 0, x, torch.zeros_like(x)), ("Greater", "Where")),
         ("sorted", lambda x: x.sort(dim=1).values, ("TopK",)),
     ):
         t.add(name, lambda: vector(function), [1, 6], refused=operators)
@@ -329,7 +327,9 @@ def refused(t):
     t.add("gru", lambda: Net(lambda m, x: m.head(m.gru(x)[0][:, -1]), gru=nn.GRU(3, 4, batch_first=True), head=nn.Linear(4, 2)),
           [1, 5, 3], refused=("GRU",))
     t.add("attention", lambda: Net(lambda m, x: m.head(m.attention(x, x, x, need_weights=False)[0].flatten(1)),
-          attention=nn.MultiheadAttention(4, 2, batch_first=True), head=nn.Linear(12, 2)), [1, 3, 4], refused=("Softmax", "Attention", "MatMul"))
+          attention=nn.MultiheadAttention(4, 2, batch_first=True), head=nn.Linear(12, 2)), [1, 3, 4], refused=("Softmax", "Attention", "MatMul", "Sqrt"))
+    t.add("upsample_bilinear", lambda: after(nn.Upsample(scale_factor=2, mode="bilinear"), 192), [1, 2, 4, 4], refused=("Resize",))
+    t.add("upsample_nearest", lambda: after(nn.Upsample(scale_factor=2), 192), [1, 2, 4, 4], refused=("Resize",))
     t.add("instance_norm", lambda: after(nn.InstanceNorm2d(3), 48), [1, 2, 4, 4], refused=("InstanceNormalization",))
 
 
