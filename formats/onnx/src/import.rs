@@ -114,8 +114,8 @@ pub(crate) fn import(model: &ModelProto, origin: &Origin, output: Option<&str>) 
             Ok(given)
         };
         let given = import().map_err(|problem| node_error(node, graph.opset, problem))?;
-        let unsupported = node.output.iter().enumerate().skip(given.len());
-        for (index, tensor) in unsupported.filter(|(_, name)| graph.is_read(name)) {
+        let mut not_given = node.output.iter().enumerate().skip(given.len());
+        if let Some((index, tensor)) = not_given.find(|(_, name)| graph.is_read(name)) {
             let problem = Problem::SecondOutput { index, tensor: tensor.clone() };
             return Err(node_error(node, graph.opset, problem));
         }

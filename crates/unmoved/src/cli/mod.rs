@@ -63,13 +63,13 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
     /// Print results for people or as one JSON object
-    #[arg(long, global = true, default_value = "text")]
+    #[arg(long, global = true, display_order = 1000, default_value = "text")]
     format: Format,
     /// Print results only, no notes about how they came about
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, display_order = 1000)]
     quiet: bool,
     /// Tell on standard error how a search goes
-    #[arg(long, short, global = true, conflicts_with = "quiet")]
+    #[arg(long, short, global = true, display_order = 1000, conflicts_with = "quiet")]
     verbose: bool,
 }
 
