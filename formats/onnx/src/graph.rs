@@ -66,7 +66,7 @@ impl<'a> Graph<'a> {
         let nodes: Vec<&NodeProto> =
             order.into_iter().zip(needed).filter(|(_, needed)| *needed).map(|(n, _)| n).collect();
         let mut reads = HashMap::new();
-        for name in nodes.iter().flat_map(|node| &node.input) {
+        for name in nodes.iter().flat_map(|node| &node.input).filter(|name| !name.is_empty()) {
             *reads.entry(name.as_str()).or_insert(0) += 1;
         }
         let input = input(&free, |name| name == output || reads.contains_key(name))?;

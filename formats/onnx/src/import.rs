@@ -120,7 +120,9 @@ pub(crate) fn import(model: &ModelProto, origin: &Origin, output: Option<&str>) 
             return Err(node_error(node, graph.opset, problem));
         }
         translations.push(translation(node, &builder, before, &given[0]));
-        values.extend(node.output.iter().map(String::as_str).zip(given));
+        // An output without a name is left out, and an input without one reads none of these.
+        let named = node.output.iter().map(String::as_str).zip(given).filter(|(name, _)| !name.is_empty());
+        values.extend(named);
     }
     match values.get(graph.output) {
         Some(Value::Computed(output)) => {

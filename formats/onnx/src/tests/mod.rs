@@ -1,5 +1,6 @@
 //! Models written down in Rust, read and computed.
 
+mod corners;
 mod files;
 mod generated;
 mod graphs;
