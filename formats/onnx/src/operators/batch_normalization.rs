@@ -1,5 +1,5 @@
 //! BatchNormalization: <https://onnx.ai/onnx/operators/onnx__BatchNormalization.html>, inference only. Opset 9 removed
-//! `spatial`, opset 14 added `training_mode`.
+//! `spatial`, opset 14 added `training_mode`; before, the number of outputs said so.
 //!
 //! A scale and shift whose rounding is bounded: [`unmoved_ir::rounding::batch_norm`].
 
@@ -21,6 +21,10 @@ pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
     }
     if call.opset >= 14 && call.attributes.flag("training_mode", false)? {
         return Err(Problem::attribute("training_mode", "training is not supported"));
+    }
+    // Further outputs ask for the statistics of the batch, and these then take the place of the given ones.
+    if call.opset < 14 && call.outputs > 1 {
+        return Err(Problem::Other(format!("gives {} outputs, as in training, which is not supported", call.outputs)));
     }
     let &[_, channels, ..] = x.dims.as_slice() else {
         return Err(Problem::Shape(format!("reads shape {:?}; expected [1, channels, ...]", x.dims)));

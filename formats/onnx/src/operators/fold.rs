@@ -24,7 +24,8 @@ pub(super) fn expanded(call: &mut Call, c: &Constant, dims: &[usize]) -> Result<
     Ok(c.select(&map.index, map.dims))
 }
 
-/// An operation of two numbers: of integers if both constants are, `None` where it has no result; else of floats.
+/// An operation of two numbers: of integers if both constants are, `None` where it has no result; else of floats. Whether
+/// the file's integers have 32 bits or 64 is not known any more, so a result that has more than 32 is refused.
 pub(super) fn numbers(
     call: &mut Call,
     a: &Constant,
@@ -34,8 +35,10 @@ pub(super) fn numbers(
 ) -> Result<Value, Problem> {
     let (a, b) = together(call, a, b)?;
     if let (Numbers::Int(x), Numbers::Int(y)) = (&a.numbers, &b.numbers) {
-        let values: Option<Vec<i64>> = x.iter().zip(y.iter()).map(|(&x, &y)| int(x, y)).collect();
-        let values = values.ok_or_else(|| Problem::Other("an integer overflows, or is divided by zero".into()))?;
+        let fits = |v: &i64| i32::try_from(*v).is_ok();
+        let values: Option<Vec<i64>> = x.iter().zip(y.iter()).map(|(&x, &y)| int(x, y).filter(fits)).collect();
+        let values =
+            values.ok_or_else(|| Problem::Other("an integer overflows 32 bits, or is divided by zero".into()))?;
         return Ok(Constant::ints(values).reshaped(a.dims).into());
     }
     call.spend(a.len().saturating_mul(8))?;

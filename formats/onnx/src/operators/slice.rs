@@ -44,14 +44,16 @@ pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
     call.rearrange(&x, map, "")
 }
 
-/// The first element and the number of elements of `[start:end:step]` along an axis of `extent`, as numpy has them.
+/// The first element and the number of elements of `[start:end:step]` along an axis of `extent`. A start in front of the
+/// first element is the first, also on the way back: there numpy has nothing, but the specification and onnxruntime do.
 fn along(extent: usize, start: i64, end: i64, step: i64) -> Option<(usize, usize)> {
     let n = i64::try_from(extent).ok()?;
     let from_front = |v: i64| if v < 0 { v.saturating_add(n) } else { v };
     let (start, end) = match step {
         0 => return None,
         1.. => (from_front(start).clamp(0, n), from_front(end).clamp(0, n)),
-        _ => (from_front(start).clamp(-1, n - 1), from_front(end).clamp(-1, n - 1)),
+        _ if n == 0 => return Some((0, 0)),
+        _ => (from_front(start).clamp(0, n - 1), from_front(end).clamp(-1, n - 1)),
     };
     let (span, stride) = if step > 0 { (end - start, step) } else { (start - end, step.checked_neg()?) };
     let count = if span > 0 { (span - 1) / stride + 1 } else { 0 };
@@ -112,7 +114,7 @@ mod tests {
     use super::{along, equal_parts};
 
     #[test]
-    fn slices_like_numpy() {
+    fn slices_from_start_to_end() {
         assert_eq!(along(5, 1, 3, 1), Some((1, 2)));
         assert_eq!(along(5, -2, i64::MAX, 1), Some((3, 2)));
         assert_eq!(along(5, 0, -1, 2), Some((0, 2)));
@@ -120,6 +122,7 @@ mod tests {
         assert_eq!(along(5, 10, -10, -2), Some((4, 3)));
         assert_eq!(along(5, 3, 3, 1), Some((0, 0)));
         assert_eq!(along(5, i64::MIN, 2, 1), Some((0, 2)));
+        assert_eq!((along(5, -9, i64::MIN, -1), along(5, -9, 0, -1)), (Some((0, 1)), Some((0, 0))));
         assert_eq!((along(5, 0, 5, 0), along(5, 0, 5, i64::MIN)), (None, None));
         assert_eq!(along(0, 0, 5, -1), Some((0, 0)));
     }

@@ -32,6 +32,10 @@ pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
     let x = call.required(0, "data")?;
     let from = x.dims();
     let chosen = match axes(call)? {
+        // To some runtimes an empty list means every axis of extent 1, to others none.
+        Some(axes) if axes.is_empty() => {
+            return Err(Problem::Other("axes is an empty list: runtimes differ in what it means".into()));
+        }
         Some(axes) => resolve(&axes, from.len())?,
         None => from.iter().map(|&d| d == 1).collect(),
     };

@@ -137,7 +137,11 @@ pub(super) fn read(call: &Call, expected: Expected) -> Result<Window, Problem> {
             "NOTSET" if ceil => padding[axis + 2] += rounded_up(image, span, stride, padding[axis], padding[axis + 2]),
             "NOTSET" => {}
             "SAME_UPPER" | "SAME_LOWER" => {
-                let total = ((image.div_ceil(stride) - 1) * stride + span).saturating_sub(image);
+                let reach = (image.div_ceil(stride) - 1) * stride + span;
+                if of_pool && reach < image {
+                    return refuse("windows that leave a rest of the image");
+                }
+                let total = reach.saturating_sub(image);
                 let (less, more) = (total / 2, total - total / 2);
                 let upper = auto_pad == "SAME_UPPER";
                 (padding[axis], padding[axis + 2]) = if upper { (less, more) } else { (more, less) };

@@ -7,6 +7,12 @@ fn outputs(mut model: Model, node: usize, names: &[&str]) -> Model {
     model
 }
 
+#[track_caller]
+fn refused(model: &Model, why: &str) {
+    let error = model.read().unwrap_err().to_string();
+    assert!(error.contains(why), "{error}");
+}
+
 /// A missing lower bound is not the part of a constant that nobody named.
 #[test]
 fn what_has_no_name_is_not_read() {
@@ -21,4 +27,63 @@ fn what_has_no_name_is_not_read() {
         .node("Clip", &["d", "", "c"], "y", vec![])
         .floats("c", &[], &[5.0]);
     assert_eq!(outputs(model, 0, &["d", ""]).run(&[1.0, 7.0]).0, [1.0, 5.0]);
+}
+
+/// With five outputs it normalises by the batch's own statistics.
+#[test]
+fn a_batch_normalisation_in_training() {
+    let model = Model::new(&[1, 1, 2]).opset(9).floats("v", &[1], &[1.0]);
+    let model = model.node("BatchNormalization", &["x", "v", "v", "v", "v"], "y", vec![]);
+    assert!(model.read().is_ok());
+    refused(&outputs(model, 0, &["y", "mean", "var", "m", "v2"]), "gives 5 outputs, as in training");
+}
+
+/// onnxruntime pads by a negative number then, or refuses; the windows of others start elsewhere.
+#[test]
+fn windows_that_leave_a_rest() {
+    for (operator, side) in [("AveragePool", "SAME_UPPER"), ("AveragePool", "SAME_LOWER"), ("MaxPool", "SAME_UPPER")] {
+        let attributes = || vec![ints("kernel_shape", &[1]), text("auto_pad", side)];
+        let strides = |by| [attributes(), vec![ints("strides", &[by])]].concat();
+        let model = |by| Model::new(&[1, 1, 6]).node(operator, &["x"], "y", strides(by));
+        assert!(model(1).read().is_ok());
+        refused(&model(3), "with windows that leave a rest of the image is not supported");
+    }
+}
+
+/// The specification puts a start in front of the first element onto it, and numpy nowhere.
+#[test]
+fn a_slice_backwards_from_before_the_start() {
+    let model = Model::new(&[1, 3]).node("Slice", &["x", "s", "e", "a", "t"], "y", vec![]);
+    let model = model.int64s("s", &[-5]).int64s("e", &[-9]).int64s("a", &[1]).int64s("t", &[-1]);
+    assert_eq!(model.run(&[1.0, 2.0, 3.0]).0, [1.0]);
+    // Of nothing there is nothing in front.
+    let empty = Model::new(&[1, 3])
+        .node("Slice", &["none", "s", "e", "", "t"], "n", vec![])
+        .node("Concat", &["n", "s"], "i", vec![int("axis", 0)])
+        .node("Gather", &["x", "i"], "y", vec![int("axis", 1)])
+        .int64s("none", &[])
+        .int64s("s", &[-1])
+        .int64s("e", &[-9])
+        .int64s("t", &[-1]);
+    assert_eq!(empty.run(&[1.0, 2.0, 3.0]).0, [3.0]);
+}
+
+#[test]
+fn squeezing_an_empty_list_of_axes() {
+    let model = Model::new(&[1, 3]).node("Squeeze", &["x", "a"], "y", vec![]).int64s("a", &[]);
+    refused(&model, "axes is an empty list");
+    let old = Model::new(&[1, 3]).opset(11).node("Squeeze", &["x"], "y", vec![ints("axes", &[])]);
+    refused(&old, "axes is an empty list");
+}
+
+/// 70000^2 does not fit an int32, and wraps around there.
+#[test]
+fn integers_of_32_bits() {
+    let model = Model::new(&[1, 1])
+        .node("Mul", &["c", "c"], "i", vec![])
+        .node("Cast", &["i"], "f", vec![int("to", 1)])
+        .node("Add", &["x", "f"], "y", vec![]);
+    let number = |v| TensorProto { int32_data: vec![v], ..tensor("c", DataType::Int32, &[]) };
+    refused(&model.clone().tensor(number(70_000)), "an integer overflows 32 bits");
+    assert_eq!(model.tensor(number(40_000)).run(&[0.0]).0, [1.6e9]);
 }
