@@ -9,9 +9,10 @@ use crate::value::{Computed, Value};
 use std::collections::HashMap;
 use unmoved_ir::{Builder, Gather, IrError, NodeId, Op, Tensor};
 
-/// The network's shape for an ONNX shape: without the batch.
+/// The network's shape for an ONNX shape: without the batch. A scalar is a list of one, as it is when it is written.
 pub(crate) fn without_batch(dims: &[usize]) -> &[usize] {
     match dims {
+        [] => &[1],
         [1, rest @ ..] if !rest.is_empty() => rest,
         all => all,
     }

@@ -1,6 +1,7 @@
 //! Corners where a likely reading of a file is not the one that runtimes and the specification have.
 
 use super::*;
+use crate::to_bytes;
 
 fn outputs(mut model: Model, node: usize, names: &[&str]) -> Model {
     model.graph().node[node].output = names.iter().map(|&n| n.into()).collect();
@@ -86,4 +87,17 @@ fn integers_of_32_bits() {
     let number = |v| TensorProto { int32_data: vec![v], ..tensor("c", DataType::Int32, &[]) };
     refused(&model.clone().tensor(number(70_000)), "an integer overflows 32 bits");
     assert_eq!(model.tensor(number(40_000)).run(&[0.0]).0, [1.6e9]);
+}
+
+/// As a value of the network it is a list of one, which is also how it is written.
+#[test]
+fn scalars_come_back() {
+    let model = Model::new(&[1, 3])
+        .node("GatherND", &["x", "i"], "s", vec![])
+        .node("ReduceSum", &["x"], "t", vec![int("keepdims", 0)])
+        .int64s("i", &[0, 2]);
+    for output in ["s", "t"] {
+        let network = model.clone().output(output).read().unwrap();
+        assert_eq!(crate::from_bytes(&to_bytes(&network).unwrap().bytes).unwrap().nodes(), network.nodes());
+    }
 }
