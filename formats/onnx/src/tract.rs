@@ -28,7 +28,7 @@ pub enum CompareError {
 }
 
 /// Runs `network` and the file that it came from, in tract, on `n` random inputs from `[-1, 1)`; returns the largest
-/// difference of two outputs relative to the largest output.
+/// difference of two outputs relative to the range of all outputs, from the least to the largest.
 pub fn compare_with_tract(path: &Path, network: &Network, n: usize, seed: u64) -> Result<f64, CompareError> {
     let bytes = file::read_model(path)?;
     let model = wire::decode(bytes.clone())?;
@@ -48,7 +48,7 @@ pub fn compare_with_tract(path: &Path, network: &Network, n: usize, seed: u64) -
     })()
     .map_err(tract)?;
     let mut random = seed;
-    let (mut difference, mut range) = (0.0f64, f64::MIN_POSITIVE);
+    let (mut difference, mut least, mut largest) = (0.0f64, f64::INFINITY, f64::NEG_INFINITY);
     for _ in 0..n {
         let input: Vec<f64> = (0..network.input().shape.len()).map(|_| f64::from(uniform(&mut random))).collect();
         let theirs = (|| -> TractResult<Vec<f64>> {
@@ -67,10 +67,11 @@ pub fn compare_with_tract(path: &Path, network: &Network, n: usize, seed: u64) -
             if (a - b).is_nan() {
                 return Ok(f64::INFINITY);
             }
-            (difference, range) = (difference.max((a - b).abs()), range.max(a.abs()));
+            difference = difference.max((a - b).abs());
+            (least, largest) = (least.min(*a), largest.max(*a));
         }
     }
-    Ok(difference / range)
+    Ok(if difference == 0.0 { 0.0 } else { difference / (largest - least).max(f64::MIN_POSITIVE) })
 }
 
 /// As deployed, with the Softmax that the import dropped.
