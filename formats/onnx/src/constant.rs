@@ -1,13 +1,15 @@
 //! Constants of the file: initialisers, Constant nodes, and what is computed from them alone.
 
 use crate::broadcast::checked_len;
+use crate::file::Large;
 use crate::schema::TensorProto;
 use crate::schema::tensor_proto::{DataLocation, DataType};
 use crate::{Error, Problem};
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use unmoved_ir::{Data, Tensor};
@@ -45,6 +47,14 @@ pub(crate) enum Origin {
 
 /// The bytes of external data that may be read more than once, all tensors together.
 const SHARED_EXTERNAL: u64 = 1 << 25;
+
+/// Where the numbers of a model are, beside its messages.
+pub(crate) struct Sources {
+    pub(crate) origin: Origin,
+    pub(crate) large: Large,
+    /// Of the whole model, in bytes, external data aside.
+    pub(crate) size: usize,
+}
 
 impl Origin {
     pub(crate) fn beside(model: &Path) -> Self {
@@ -107,12 +117,23 @@ impl Constant {
         Self { dims, numbers }
     }
 
-    /// Reads an initialiser or the value of an attribute.
-    pub(crate) fn from_proto(proto: &TensorProto, origin: &Origin) -> Result<Self, Error> {
-        Self::read(proto, origin).map_err(|problem| Error::Tensor { tensor: proto.name().to_owned(), problem })
+    /// Reads the initialiser at a position of the graph.
+    pub(crate) fn initialiser(proto: &TensorProto, position: usize, sources: &Sources) -> Result<Self, Error> {
+        let large = sources.large.places.get(&position).zip(sources.large.file.as_ref());
+        Self::read(proto, &sources.origin, large).map_err(|problem| Self::error(proto, problem))
     }
 
-    fn read(proto: &TensorProto, origin: &Origin) -> Result<Self, Problem> {
+    /// Reads the value of an attribute.
+    pub(crate) fn from_proto(proto: &TensorProto, origin: &Origin) -> Result<Self, Error> {
+        Self::read(proto, origin, None).map_err(|problem| Self::error(proto, problem))
+    }
+
+    fn error(proto: &TensorProto, problem: Problem) -> Error {
+        Error::Tensor { tensor: proto.name().to_owned(), problem }
+    }
+
+    /// `large` is where its raw data lie, if they have stayed in the file.
+    fn read(proto: &TensorProto, origin: &Origin, large: Option<(&Range<u64>, &File)>) -> Result<Self, Problem> {
         if proto.segment.is_some() {
             return Err(Problem::Other("segmented tensors are not supported".into()));
         }
@@ -126,7 +147,7 @@ impl Constant {
         }
         let places = [
             proto.data_location() == DataLocation::External,
-            proto.raw_data.as_ref().is_some_and(|raw| !raw.is_empty()),
+            large.is_some() || proto.raw_data.as_ref().is_some_and(|raw| !raw.is_empty()),
             !proto.float_data.is_empty(),
             !proto.double_data.is_empty(),
             !proto.int32_data.is_empty(),
@@ -135,15 +156,17 @@ impl Constant {
         if places.into_iter().filter(|&there| there).count() > 1 {
             return Err(Problem::Other("its data are given twice".into()));
         }
-        let raw = match (proto.data_location(), &proto.raw_data) {
-            (DataLocation::External, _) => {
-                let width = width(data_type)?;
-                Some(external(proto, len * width, origin)?.into())
-            }
-            (DataLocation::Default, raw) => raw.clone().filter(|raw| !raw.is_empty()),
-        };
+        let raw = proto.raw_data.as_ref().filter(|raw| !raw.is_empty());
         let numbers = match (raw, data_type) {
-            (Some(raw), data_type) => from_raw(&raw, data_type, len)?,
+            _ if proto.data_location() == DataLocation::External => external(proto, data_type, len, origin)?,
+            _ if let Some((place, file)) = large => {
+                fits(data_type, len, place.end - place.start)?;
+                from_file(file, place.start, data_type, len).map_err(|e| Problem::Other(e.to_string()))?
+            }
+            (Some(raw), data_type) => {
+                fits(data_type, len, raw.len() as u64)?;
+                numbers(&mut raw.as_ref(), data_type, len).map_err(|e| Problem::Other(e.to_string()))?
+            }
             (None, DataType::Float) => Numbers::Float(Data::F32(Arc::new(exactly(len, &proto.float_data)?))),
             (None, DataType::Double) => Numbers::Float(Data::F64(Arc::new(exactly(len, &proto.double_data)?))),
             (None, DataType::Int64) => Numbers::Int(Arc::new(exactly(len, &proto.int64_data)?)),
@@ -186,27 +209,49 @@ fn exactly<T: Clone>(len: usize, values: &[T]) -> Result<Vec<T>, Problem> {
     }
 }
 
-/// Little-endian numbers. The length is checked before anything is allocated.
-fn from_raw(raw: &[u8], data_type: DataType, len: usize) -> Result<Numbers, Problem> {
+/// Errors unless so many bytes are what the shape needs.
+fn fits(data_type: DataType, len: usize, found: u64) -> Result<(), Problem> {
     let expected = len * width(data_type)?;
-    if raw.len() != expected {
-        return Err(Problem::Length { expected, found: raw.len() as u64, unit: "bytes" });
-    }
-    fn numbers<const N: usize, T>(raw: &[u8], read: impl Fn([u8; N]) -> T) -> Vec<T> {
-        raw.as_chunks().0.iter().map(|&chunk| read(chunk)).collect()
+    if found == expected as u64 { Ok(()) } else { Err(Problem::Length { expected, found, unit: "bytes" }) }
+}
+
+fn from_file(mut file: &File, start: u64, data_type: DataType, len: usize) -> io::Result<Numbers> {
+    file.seek(SeekFrom::Start(start))?;
+    numbers(&mut file, data_type, len)
+}
+
+/// Little-endian numbers, converted piece by piece while they are in the cache. The caller has compared their length with
+/// that of the source.
+fn numbers(source: &mut impl Read, data_type: DataType, len: usize) -> io::Result<Numbers> {
+    fn all<const N: usize, T>(
+        source: &mut impl Read,
+        len: usize,
+        read: impl Fn([u8; N]) -> T,
+    ) -> io::Result<Arc<Vec<T>>> {
+        let mut numbers = Vec::new();
+        // A sparse file may be larger than the memory.
+        numbers.try_reserve_exact(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        let mut piece = vec![0; (len * N).min(1 << 17)];
+        while numbers.len() < len {
+            let bytes = ((len - numbers.len()) * N).min(piece.len());
+            source.read_exact(&mut piece[..bytes])?;
+            numbers.extend(piece[..bytes].as_chunks().0.iter().map(|&chunk| read(chunk)));
+        }
+        Ok(Arc::new(numbers))
     }
     Ok(match data_type {
-        DataType::Float => Numbers::Float(Data::F32(Arc::new(numbers(raw, f32::from_le_bytes)))),
-        DataType::Double => Numbers::Float(Data::F64(Arc::new(numbers(raw, f64::from_le_bytes)))),
-        DataType::Int64 => Numbers::Int(Arc::new(numbers(raw, i64::from_le_bytes))),
-        DataType::Int32 => Numbers::Int(Arc::new(numbers(raw, |b| i64::from(i32::from_le_bytes(b))))),
-        DataType::Bool => Numbers::Int(Arc::new(raw.iter().map(|&b| i64::from(b)).collect())),
-        other => return Err(unsupported(other)),
+        DataType::Float => Numbers::Float(Data::F32(all(source, len, f32::from_le_bytes)?)),
+        DataType::Double => Numbers::Float(Data::F64(all(source, len, f64::from_le_bytes)?)),
+        DataType::Int64 => Numbers::Int(all(source, len, i64::from_le_bytes)?),
+        DataType::Int32 => Numbers::Int(all(source, len, |b| i64::from(i32::from_le_bytes(b)))?),
+        DataType::Bool => Numbers::Int(all(source, len, |[b]: [u8; 1]| i64::from(b))?),
+        other => return Err(io::Error::other(unsupported(other).to_string())),
     })
 }
 
-/// The bytes of a tensor that lie in a file of their own, inside the model's folder.
-fn external(proto: &TensorProto, expected: usize, origin: &Origin) -> Result<Vec<u8>, Problem> {
+/// The numbers of a tensor that lie in a file of their own, inside the model's folder.
+fn external(proto: &TensorProto, data_type: DataType, len: usize, origin: &Origin) -> Result<Numbers, Problem> {
+    let expected = len * width(data_type)?;
     let fail = |reason: String| Problem::External(reason);
     let Origin::Folder { folder, remaining, read, files } = origin else {
         return Err(fail("not available when a model is read from memory".into()));
@@ -229,7 +274,7 @@ fn external(proto: &TensorProto, expected: usize, origin: &Origin) -> Result<Vec
         return Err(Problem::Length { expected, found: length.unwrap_or(0), unit: "bytes" });
     }
     let io = |e: std::io::Error| fail(format!("{location}: {e}"));
-    let mut file = File::open(&path).map_err(io)?;
+    let file = File::open(&path).map_err(io)?;
     // The file bounds the allocation, whatever the model claims.
     let size = file.metadata().map_err(io)?.len();
     let available = size.saturating_sub(offset);
@@ -243,13 +288,7 @@ fn external(proto: &TensorProto, expected: usize, origin: &Origin) -> Result<Vec
     let too_often = || fail(format!("tensors share more than {SHARED_EXTERNAL} bytes of {location} and others"));
     remaining.set(rest.ok_or_else(too_often)?);
     read.set(read.get().saturating_add(expected));
-    let mut bytes = Vec::new();
-    // A sparse file may be larger than the memory.
-    bytes.try_reserve_exact(expected).map_err(|_| fail(format!("{location}: out of memory")))?;
-    bytes.resize(expected, 0);
-    file.seek(SeekFrom::Start(offset)).map_err(io)?;
-    file.read_exact(&mut bytes).map_err(io)?;
-    Ok(bytes)
+    from_file(&file, offset, data_type, len).map_err(io)
 }
 
 /// The path of a file below `folder`: no `..`, no absolute path, no link on the way, a regular file at its end.

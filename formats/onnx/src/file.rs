@@ -1,9 +1,11 @@
 //! Files: whole models in and out, plain or compressed.
 
-use crate::Error;
+use crate::{Error, skim};
 use prost::bytes::Bytes;
+use std::collections::HashMap;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Seek as _, Write as _};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// The most bytes of a model, decompressed. Protobuf itself allows no message of 2 GiB.
@@ -24,19 +26,67 @@ fn too_large(limit: u64) -> Error {
     Error::TooLarge { what: "bytes", limit }
 }
 
+/// A model as it is decoded, and where its large raw data are.
+pub(crate) struct Content {
+    pub(crate) bytes: Bytes,
+    pub(crate) large: Large,
+    /// Of the whole model, in bytes.
+    pub(crate) size: usize,
+}
+
+/// Raw data that have stayed in the file, by the position of their initialiser in the graph.
+#[derive(Debug, Default)]
+pub(crate) struct Large {
+    pub(crate) file: Option<fs::File>,
+    pub(crate) places: HashMap<usize, Range<u64>>,
+}
+
+impl Content {
+    /// A model that is in memory as a whole.
+    pub(crate) fn whole(bytes: Bytes) -> Self {
+        Self { size: bytes.len(), bytes, large: Large::default() }
+    }
+}
+
+/// The content of a model file: of one that is not compressed without its large raw data.
+pub(crate) fn open_model(path: &Path) -> Result<Content, Error> {
+    let io = |source| Error::Io { action: "read", path: path.to_owned(), source };
+    let (mut file, length) = opened(path)?;
+    if file.fill_buf().map_err(io)?.starts_with(&GZIP_MAGIC) {
+        return Ok(Content::whole(inflate(file, length)?));
+    }
+    if length <= MAX_BYTES
+        && let Some(skimmed) = skim::skim(&mut file, length).map_err(io)?
+    {
+        let large = Large { file: Some(file.into_inner()), places: skimmed.large };
+        return Ok(Content { bytes: skimmed.bytes.into(), large, size: length as usize });
+    }
+    file.rewind().map_err(io)?;
+    Ok(Content::whole(read_whole(file, length, path)?))
+}
+
 /// The bytes of the model in a file, decompressed.
 pub(crate) fn read_model(path: &Path) -> Result<Bytes, Error> {
     let io = |source| Error::Io { action: "read", path: path.to_owned(), source };
-    // A device or a pipe may never end, and opening a pipe may never return.
+    let (mut file, length) = opened(path)?;
+    match file.fill_buf().map_err(io)?.starts_with(&GZIP_MAGIC) {
+        true => inflate(file, length),
+        false => read_whole(file, length, path),
+    }
+}
+
+/// A regular file and its length: a device or a pipe may never end, and opening a pipe may never return.
+fn opened(path: &Path) -> Result<(BufReader<fs::File>, u64), Error> {
+    let io = |source| Error::Io { action: "read", path: path.to_owned(), source };
     let metadata = fs::metadata(path).map_err(io)?;
     if !metadata.is_file() {
         return Err(io(std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file")));
     }
-    let length = metadata.len();
-    let mut file = BufReader::new(fs::File::open(path).map_err(io)?);
-    if file.fill_buf().map_err(io)?.starts_with(&GZIP_MAGIC) {
-        return inflate(file, length);
-    }
+    Ok((BufReader::new(fs::File::open(path).map_err(io)?), metadata.len()))
+}
+
+fn read_whole(file: BufReader<fs::File>, length: u64, path: &Path) -> Result<Bytes, Error> {
+    let io = |source| Error::Io { action: "read", path: path.to_owned(), source };
     if length > MAX_BYTES {
         return Err(too_large(MAX_BYTES));
     }

@@ -3,12 +3,11 @@
 use crate::attributes::Attributes;
 use crate::budget::Budget;
 use crate::call::{Call, Shared, without_batch};
-use crate::constant::{Constant, Origin};
+use crate::constant::{Constant, Sources};
 use crate::graph::{self, Graph, node_error, node_name, operator, opset};
 use crate::schema::{ModelProto, NodeProto};
 use crate::value::{Computed, Value};
 use crate::{Error, Problem, file, operators, wire};
-use prost::Message as _;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use unmoved_ir::{Builder, Network};
@@ -71,7 +70,7 @@ pub fn unsupported(path: &Path, output: Option<&str>) -> Result<Vec<Unsupported>
 }
 
 /// Imports what the tensor `output` of a decoded model needs; see [`Graph::new`].
-pub(crate) fn import(model: &ModelProto, origin: &Origin, output: Option<&str>) -> Result<Imported, Error> {
+pub(crate) fn import(model: &ModelProto, sources: &Sources, output: Option<&str>) -> Result<Imported, Error> {
     let graph = Graph::new(model, output)?;
     let mut builder = Builder::new();
     let mut keys = HashSet::new();
@@ -84,11 +83,12 @@ pub(crate) fn import(model: &ModelProto, origin: &Origin, output: Option<&str>) 
     let id = builder.input(graph.input.name, without_batch(&graph.input.dims), graph.input.dtype)?;
     let input = Computed::new(id, graph.input.dims.clone());
     let mut values = HashMap::from([(graph.input.name, Value::Computed(input))]);
-    for tensor in graph.proto.initializer.iter().filter(|t| graph.is_read(t.name())) {
-        values.insert(tensor.name(), Value::Constant(Constant::from_proto(tensor, origin)?));
+    let read = graph.proto.initializer.iter().enumerate().filter(|(_, t)| graph.is_read(t.name()));
+    for (position, tensor) in read {
+        values.insert(tensor.name(), Value::Constant(Constant::initialiser(tensor, position, sources)?));
     }
     let same_as_output = graph.same_as_output();
-    let mut shared = Shared::new(Budget::new(model.encoded_len().saturating_add(origin.bytes_read())));
+    let mut shared = Shared::new(Budget::new(sources.size.saturating_add(sources.origin.bytes_read())));
     let mut translations = Vec::with_capacity(graph.nodes.len());
     for &node in &graph.nodes {
         let before = (builder.nodes().len(), builder.rewrites().len());
@@ -105,7 +105,7 @@ pub(crate) fn import(model: &ModelProto, origin: &Origin, output: Option<&str>) 
                 inputs,
                 outputs: node.output.len(),
                 further: Vec::new(),
-                origin,
+                origin: &sources.origin,
                 shared: &mut shared,
             };
             let mut given = vec![(found.import)(&mut call)?];

@@ -25,6 +25,7 @@ mod file;
 mod graph;
 mod import;
 mod operators;
+mod skim;
 mod value;
 mod wire;
 
@@ -70,14 +71,16 @@ pub fn read_output(path: &Path, output: &str) -> Result<Network, Error> {
 /// # Errors
 /// As those.
 pub fn import(path: &Path, output: Option<&str>) -> Result<Imported, Error> {
-    let bytes = file::read_model(path)?;
-    import::import(&wire::decode(bytes)?, &constant::Origin::beside(path), output)
+    let file::Content { bytes, large, size } = file::open_model(path)?;
+    let sources = constant::Sources { origin: constant::Origin::beside(path), large, size };
+    import::import(&wire::decode(bytes)?, &sources, output)
 }
 
 /// Reads a model without touching the file system: external data are an error. `bytes` may be compressed with gzip.
 pub fn from_bytes(bytes: &[u8]) -> Result<Network, Error> {
-    let bytes = file::decompressed(bytes)?;
-    Ok(import::import(&wire::decode(bytes)?, &constant::Origin::NoFiles, None)?.network)
+    let file::Content { bytes, large, size } = file::Content::whole(file::decompressed(bytes)?);
+    let sources = constant::Sources { origin: constant::Origin::NoFiles, large, size };
+    Ok(import::import(&wire::decode(bytes)?, &sources, None)?.network)
 }
 
 /// The network as an ONNX model of opset 17, deterministic.

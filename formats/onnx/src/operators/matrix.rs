@@ -26,16 +26,23 @@ pub(super) fn transposed(matrix: &Tensor) -> Result<Tensor, Problem> {
     Ok(Tensor::new(&[columns, rows], data)?)
 }
 
-/// Tile by tile: weights of a hundred megabytes would miss the cache at every element otherwise.
+/// Tile by tile: weights of a hundred megabytes would miss the cache at every element otherwise. A tile is first copied to
+/// where it is alone, because rows a power of two apart would drive each other out of the cache.
 fn transpose<T: Copy + Default>(from: &[T], rows: usize, columns: usize) -> Vec<T> {
     const TILE: usize = 32;
     let mut to = vec![T::default(); from.len()];
-    for top in (0..rows).step_by(TILE) {
-        for left in (0..columns).step_by(TILE) {
-            for c in left..(left + TILE).min(columns) {
-                for r in top..(top + TILE).min(rows) {
-                    to[c * rows + r] = from[r * columns + c];
-                }
+    let mut tile = [[T::default(); TILE]; TILE];
+    for left in (0..columns).step_by(TILE) {
+        let width = TILE.min(columns - left);
+        for top in (0..rows).step_by(TILE) {
+            let height = TILE.min(rows - top);
+            for r in 0..height {
+                let start = (top + r) * columns + left;
+                tile[r][..width].copy_from_slice(&from[start..start + width]);
+            }
+            for c in 0..width {
+                let start = (left + c) * rows + top;
+                to[start..start + height].iter_mut().zip(&tile).for_each(|(to, row)| *to = row[c]);
             }
         }
     }

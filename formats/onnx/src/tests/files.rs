@@ -130,3 +130,62 @@ fn names_survive_clashes() {
     assert_eq!(names, ["x", "x.2", "x.2.weight", "y"]);
     assert_eq!(from_bytes(&crate::to_bytes(&network).unwrap().bytes).unwrap(), network);
 }
+
+/// Two layers whose weights are large enough to stay in the file until they are wanted.
+fn large(reverse: bool) -> Vec<u8> {
+    let raw = |name: &str, dims: &[i64]| {
+        let n = dims.iter().product::<i64>();
+        let numbers = (0..n).flat_map(|k| ((k % 13) as f32 - 6.0).to_le_bytes()).collect::<Vec<u8>>();
+        TensorProto { raw_data: Some(numbers.into()), ..tensor(name, DataType::Float, dims) }
+    };
+    let model = Model::new(&[1, 150]).node("MatMul", &["x", "v"], "h", vec![]).node("Relu", &["h"], "r", vec![]);
+    let model = model.node("Gemm", &["r", "w", "b"], "y", vec![int("transB", 1)]).floats("b", &[200], &[0.5; 200]);
+    let mut model = model.tensor(raw("v", &[150, 160])).tensor(raw("small", &[3])).tensor(raw("w", &[200, 160]));
+    if reverse {
+        model.graph().initializer.reverse();
+    }
+    model.bytes()
+}
+
+#[test]
+fn large_weights_are_read_from_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.onnx");
+    for bytes in [large(false), large(true)] {
+        std::fs::write(&path, &bytes).unwrap();
+        let content = crate::file::open_model(&path).unwrap();
+        assert_eq!((content.large.places.len(), content.size), (2, bytes.len()));
+        assert!(content.bytes.len() < 3000);
+        assert_eq!(read(&path).unwrap(), from_bytes(&bytes).unwrap());
+    }
+}
+
+proptest::proptest! {
+    /// Whatever stands between the weights: a file is read as its bytes are.
+    #[test]
+    fn files_and_bytes_are_read_alike(
+        reverse: bool,
+        changes in proptest::collection::vec((proptest::prelude::any::<proptest::sample::Index>(), proptest::prelude::any::<u8>()), 0..3),
+        cut in proptest::option::of(proptest::prelude::any::<proptest::sample::Index>()),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.onnx");
+        let mut bytes = large(reverse);
+        std::fs::write(&path, &bytes).unwrap();
+        // Not among the numbers, where a change is seldom of interest.
+        let large = crate::file::open_model(&path).unwrap().large.places;
+        let parts: Vec<usize> = (0..bytes.len()).filter(|&k| !large.values().any(|place| place.contains(&(k as u64)))).collect();
+        for (at, byte) in changes {
+            bytes[parts[at.index(parts.len())]] = byte;
+        }
+        if let Some(cut) = cut {
+            bytes.truncate(parts[cut.index(parts.len())]);
+        }
+        std::fs::write(&path, &bytes).unwrap();
+        match (read(&path), from_bytes(&bytes)) {
+            (Ok(a), Ok(b)) => proptest::prop_assert_eq!(a, b),
+            (Err(_), Err(_)) => {}
+            (a, b) => proptest::prop_assert!(false, "{:?} but {:?}", a.err(), b.err()),
+        }
+    }
+}
