@@ -2,6 +2,7 @@
 //! 24 `round_mode`, likewise. A constant is converted as every runtime does. A computed value may only change from one
 //! float type to the other: over the real numbers that is the identity.
 
+use super::fold;
 use crate::Problem;
 use crate::call::Call;
 use crate::constant::{Constant, Numbers};
@@ -41,6 +42,7 @@ fn converted(c: &Constant, to: DataType) -> Result<Numbers, Problem> {
         DataType::Float | DataType::Double => return to_floats(c, to),
         other => return Err(Problem::ElementType(other.as_str_name().to_lowercase())),
     };
+    fold::jump(c)?;
     let is_bool = to == DataType::Bool;
     let whole: Option<Vec<i64>> = match &c.numbers {
         Numbers::Int(v) => v.iter().map(|&v| Some(if is_bool { i64::from(v != 0) } else { v })).collect(),

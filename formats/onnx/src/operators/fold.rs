@@ -6,6 +6,7 @@ use crate::call::Call;
 use crate::constant::{Constant, Numbers};
 use crate::value::Value;
 use std::sync::Arc;
+use unmoved_ir::Data;
 use unmoved_ir::rounding::Rounded;
 
 /// Both constants under their common shape.
@@ -62,6 +63,7 @@ fn operands(call: &mut Call) -> Result<(Constant, Constant), Problem> {
 /// A comparison: 1 where it holds, 0 elsewhere.
 pub(super) fn compare(call: &mut Call, holds: fn(&std::cmp::Ordering) -> bool) -> Result<Value, Problem> {
     let (a, b) = operands(call)?;
+    (jump(&a)?, jump(&b)?);
     call.spend(a.len().saturating_mul(8))?;
     let orders: Vec<_> = match (&a.numbers, &b.numbers) {
         (Numbers::Int(x), Numbers::Int(y)) => x.iter().zip(y.iter()).map(|(x, y)| x.cmp(y)).collect(),
@@ -92,6 +94,17 @@ pub(super) fn not(call: &mut Call) -> Result<Value, Problem> {
             Ok(Value::Constant(Constant { numbers: Numbers::Int(Arc::new(truth)), ..c }))
         }
         Numbers::Float(_) => Err(Problem::input(0, "X", "must be truth values")),
+    }
+}
+
+/// Errors if a jump at these floats could fall otherwise where the file is run: what constants in single precision come to
+/// is exact here and rounded there.
+pub(super) fn jump(c: &Constant) -> Result<(), Problem> {
+    match &c.numbers {
+        Numbers::Float(Data::F64(v)) if v.iter().any(|&v| f64::from(v as f32) != v) => {
+            Err(Problem::Other("jumps where a constant may be rounded to single precision".into()))
+        }
+        _ => Ok(()),
     }
 }
 

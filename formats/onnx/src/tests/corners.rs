@@ -101,3 +101,29 @@ fn scalars_come_back() {
         assert_eq!(crate::from_bytes(&to_bytes(&network).unwrap().bytes).unwrap().nodes(), network.nodes());
     }
 }
+
+/// `1 - 2^-30` is an index of 1 where it is computed in single precision, and of 0 where it is exact.
+#[test]
+fn jumps_at_rounded_constants() {
+    let model = |operator: &str, attributes: Vec<AttributeProto>, d: f32| {
+        let inputs: &[&str] = if operator == "Cast" { &["s"] } else { &["s", "c"] };
+        let model = Model::new(&[1, 2])
+            .node("Add", &["c", "d"], "s", vec![])
+            .node(operator, inputs, "t", attributes)
+            .node("Cast", &["t"], "i", vec![int("to", 7)])
+            .node("Gather", &["x", "i"], "y", vec![int("axis", 1)]);
+        model.floats("c", &[1], &[1.0]).floats("d", &[1], &[d])
+    };
+    let why = "jumps where a constant may be rounded to single precision";
+    for (operator, attributes) in [("Cast", vec![int("to", 6)]), ("Equal", vec![]), ("Less", vec![])] {
+        refused(&model(operator, attributes.clone(), -(0.5f32.powi(30))), why);
+        assert!(model(operator, attributes, -0.5).read().is_ok());
+    }
+    let range = Model::new(&[1, 2])
+        .node("Add", &["c", "d"], "s", vec![])
+        .node("Range", &["s", "c", "c"], "r", vec![])
+        .node("Add", &["x", "r"], "y", vec![])
+        .floats("c", &[], &[1.0])
+        .floats("d", &[], &[-(0.5f32.powi(30))]);
+    refused(&range, why);
+}
