@@ -23,6 +23,15 @@ pub(super) fn scaler(call: &mut Call) -> Result<Value, Problem> {
     let x = call.computed(0, "X")?;
     let features = x.dims.last().copied().unwrap_or(1);
     let spread = |call: &mut Call, name, mut numbers: Vec<f64>| {
+        // onnxruntime counts features along axis 1, other runtimes along the last.
+        if numbers.len() > 1 && x.dims.len() > 2 {
+            let reason = format!(
+                "has {} numbers for {:?}; beyond [rows, features] only one is supported",
+                numbers.len(),
+                x.dims
+            );
+            return Err(Problem::attribute(name, reason));
+        }
         if numbers.len() == 1 {
             call.spend(features)?;
             numbers = vec![numbers[0]; features];

@@ -127,3 +127,14 @@ fn jumps_at_rounded_constants() {
         .floats("d", &[], &[-(0.5f32.powi(30))]);
     refused(&range, why);
 }
+
+#[test]
+fn features_beyond_a_matrix() {
+    let model = |numbers: &[f32]| {
+        let list = |name| AttributeProto { floats: numbers.to_vec(), ..attribute(name, AttributeType::Floats) };
+        let model = Model::new(&[1, 3, 2]).node("Scaler", &["x"], "y", vec![list("offset"), list("scale")]);
+        model.change(|m| m.graph.as_mut().unwrap().node[0].domain = Some("ai.onnx.ml".into()))
+    };
+    refused(&model(&[1.0, 2.0]), "beyond [rows, features] only one is supported");
+    assert_eq!(model(&[2.0]).run(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]).0, [-4.0, -2.0, 0.0, 2.0, 4.0, 6.0]);
+}
