@@ -144,6 +144,14 @@ impl Builder {
         format!("{name}.{free}")
     }
 
+    /// The type of the input; single precision before there is one.
+    pub fn dtype(&self) -> DType {
+        match self.nodes.first().map(|n| &n.op) {
+            Some(&Op::Input(dtype)) => dtype,
+            _ => DType::F32,
+        }
+    }
+
     /// Records that an operator of the file became others.
     pub fn note(&mut self, node: &str, from: &str, into: &str, rounds: bool) {
         self.rewrites.push(Rewrite { node: node.into(), from: from.into(), into: into.into(), rounds });
@@ -193,8 +201,8 @@ impl Builder {
             )));
         }
         let conv = (|| {
-            let mut conv =
-                Conv2d::per_channel(Tensor::narrowest(&[n], scale.values)?, Tensor::narrowest(&[n], shift.values)?)?;
+            let tensor = |values| Tensor::in_type(self.dtype(), &[n], values);
+            let mut conv = Conv2d::per_channel(tensor(scale.values)?, tensor(shift.values)?)?;
             // NaN is not zero: it becomes a slack, which is refused.
             if scale.error != 0.0 || shift.errors.iter().any(|&e| e != 0.0) {
                 let bias = if shift.errors.is_empty() { vec![0.0; n] } else { shift.errors };
@@ -244,10 +252,12 @@ impl Builder {
             shape.image().ok_or_else(|| at()(NodeProblem::mismatch("input", "[channels height width]", &shape)))?;
         let &MaxPool { kernel, stride, padding, dilation } = windows;
         let taps = kernel[0].saturating_mul(kernel[1]);
+        let dtype = self.dtype();
         let window = |weight: f64, error: f64| {
             let dims = [channels, 1, kernel[0], kernel[1]];
             let len = Shape::new(&dims)?.len();
-            let mut conv = Conv2d::new(Tensor::narrowest(&dims, vec![weight; len])?, Tensor::zeros(&[channels])?)?;
+            let tensor = |dims: &[usize], values| Tensor::in_type(dtype, dims, values);
+            let mut conv = Conv2d::new(tensor(&dims, vec![weight; len])?, tensor(&[channels], vec![0.0; channels])?)?;
             (conv.stride, conv.padding, conv.dilation, conv.groups) = (stride, padding, dilation, channels);
             if error > 0.0 {
                 conv.slack = Some(Slack { weight: vec![error; channels], bias: vec![0.0; channels] });

@@ -1,7 +1,7 @@
 //! Turns a finished graph into its normal form: scales and shifts folded, index maps merged, unread nodes dropped.
 
 use crate::op::check_slack;
-use crate::{Conv2d, Dense, Gather, IrError, Network, Node, NodeId, NodeProblem, Op, Slack, Tensor};
+use crate::{Conv2d, DType, Dense, Gather, IrError, Network, Node, NodeId, NodeProblem, Op, Slack, Tensor};
 
 /// Visits every live node once, in topological order. A node that turns out to have the value of another is replaced by
 /// it; since all readers come later, they find the replacement when their turn comes.
@@ -51,9 +51,12 @@ impl Pass {
         if self.readers[source.0] != 1 {
             return None;
         }
+        let dtype = self.network.input_dtype();
         let folded = match &self.network.node(source).op {
-            Op::Conv2d(conv) if source == input => scaled_conv(conv, affine).map(Op::Conv2d),
-            Op::Dense(dense) if dense.outputs() == affine.outputs() => scaled_dense(dense, affine).map(Op::Dense),
+            Op::Conv2d(conv) if source == input => scaled_conv(dtype, conv, affine).map(Op::Conv2d),
+            Op::Dense(dense) if dense.outputs() == affine.outputs() => {
+                scaled_dense(dtype, dense, affine).map(Op::Dense)
+            }
             _ => return None,
         };
         self.network.nodes[source.0].op = folded.ok()?;
@@ -90,18 +93,19 @@ impl Pass {
 /// one of at most half an epsilon.
 const SAFE_PRODUCT: f64 = f64::MIN_POSITIVE * 4.0 / f64::EPSILON;
 
-fn scaled_dense(dense: &Dense, affine: &Conv2d) -> Result<Dense, NodeProblem> {
-    let (weight, bias, slack) = scaled_rows(&dense.weight, &dense.bias, &dense.slack, affine)?;
+fn scaled_dense(dtype: DType, dense: &Dense, affine: &Conv2d) -> Result<Dense, NodeProblem> {
+    let (weight, bias, slack) = scaled_rows(dtype, &dense.weight, &dense.bias, &dense.slack, affine)?;
     Ok(Dense { weight, bias, slack })
 }
 
-fn scaled_conv(conv: &Conv2d, affine: &Conv2d) -> Result<Conv2d, NodeProblem> {
-    let (weight, bias, slack) = scaled_rows(&conv.weight, &conv.bias, &conv.slack, affine)?;
+fn scaled_conv(dtype: DType, conv: &Conv2d, affine: &Conv2d) -> Result<Conv2d, NodeProblem> {
+    let (weight, bias, slack) = scaled_rows(dtype, &conv.weight, &conv.bias, &conv.slack, affine)?;
     Ok(Conv2d { weight, bias, slack, ..conv.clone() })
 }
 
 /// `s (W x + b) + t` row by row, in f64, with a bound of every rounding. Errors where a weight under- or overflows.
 fn scaled_rows(
+    dtype: DType,
     weight: &Tensor,
     bias: &Tensor,
     slack: &Option<Slack>,
@@ -144,7 +148,8 @@ fn scaled_rows(
     }
     let out = out.weight.iter().chain(&out.bias).any(|&e| e > 0.0).then_some(out);
     check_slack(&out, rows)?;
-    Ok((Tensor::narrowest(weight.shape().dims(), w)?, Tensor::narrowest(bias.shape().dims(), b)?, out))
+    let tensor = |like: &Tensor, values| Tensor::in_type(dtype, like.shape().dims(), values);
+    Ok((tensor(weight, w)?, tensor(bias, b)?, out))
 }
 
 /// A little more than `v`, but zero for zero: covers the roundings in computing the error bound itself.

@@ -80,6 +80,15 @@ impl Tensor {
         }
     }
 
+    /// The type `dtype` where that holds every value exactly, double precision elsewhere. What a rewrite makes is of the
+    /// type of the network's input where it can be, as it is in a file, so that it comes back from one unchanged.
+    pub fn in_type(dtype: DType, dims: &[usize], values: Vec<f64>) -> Result<Self, NodeProblem> {
+        match dtype {
+            DType::F32 => Self::narrowest(dims, values),
+            DType::F64 => Self::f64(dims, values),
+        }
+    }
+
     /// All zero, in single precision.
     pub fn zeros(dims: &[usize]) -> Result<Self, NodeProblem> {
         let shape = Shape::new(dims)?;

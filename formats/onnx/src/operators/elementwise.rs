@@ -8,8 +8,9 @@ use crate::broadcast::broadcast_dims;
 use crate::call::Call;
 use crate::constant::{Constant, Numbers};
 use crate::value::{Computed, Value};
+use std::sync::Arc;
 use unmoved_ir::rounding::Rounded;
-use unmoved_ir::{Scale, Shift};
+use unmoved_ir::{Data, Scale, Shift};
 
 /// A constant beside a computed value: what becomes of `[factor, summand]`, from the constant's elements.
 type Line = fn(Vec<f64>) -> Result<(Scale, Shift), Problem>;
@@ -89,7 +90,10 @@ pub(super) fn neg(call: &mut Call) -> Result<Value, Problem> {
         Value::Constant(c) => {
             let zero = match &c.numbers {
                 Numbers::Int(_) => Constant::ints(vec![0]),
-                Numbers::Float(_) => Constant::f64(vec![1], vec![0.0]),
+                Numbers::Float(Data::F32(_)) => {
+                    Constant { dims: vec![1], numbers: Numbers::Float(Data::F32(Arc::new(vec![0.0]))) }
+                }
+                Numbers::Float(Data::F64(_)) => Constant::f64(vec![1], vec![0.0]),
             };
             fold::numbers(call, &zero.reshaped(vec![]), &c, |a, b| a.plus(-b), i64::checked_sub)
         }

@@ -48,7 +48,13 @@ pub(super) fn numbers(
     if results.iter().any(|r| r.error != 0.0) {
         return Err(Problem::Rounds);
     }
-    Ok(Constant::f64(a.dims, results.into_iter().map(|r| r.value).collect()).into())
+    let results: Vec<f64> = results.into_iter().map(|r| r.value).collect();
+    let single = [&a, &b].iter().all(|c| matches!(c.numbers, Numbers::Float(Data::F32(_))));
+    if single && results.iter().all(|&v| f64::from(v as f32) == v) {
+        let numbers = Numbers::Float(Data::F32(Arc::new(results.iter().map(|&v| v as f32).collect())));
+        return Ok(Constant { dims: a.dims, numbers }.into());
+    }
+    Ok(Constant::f64(a.dims, results).into())
 }
 
 /// Both inputs under their common shape. Truth jumps, so nothing computed is among them.

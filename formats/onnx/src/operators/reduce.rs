@@ -6,7 +6,7 @@
 //! The axes become those of an image under one window that spans them.
 
 use super::pieces::times;
-use super::squeeze;
+use super::{matrix, squeeze};
 use crate::Problem;
 use crate::broadcast::{self, IndexMap};
 use crate::call::Call;
@@ -96,8 +96,10 @@ fn over(call: &mut Call, x: &Computed, chosen: &[bool], keep: bool, kind: Kind) 
             if kind == Kind::Mean {
                 call.builder.average_pool(&name, image, kernel, [1; 2], [0; 4], true)?
             } else {
-                let ones = Tensor::f32(&[channels, 1, kernel[0], kernel[1]], vec![1.0; n * channels])?;
-                let mut conv = Conv2d::new(ones, Tensor::zeros(&[channels])?)?;
+                let dims = [channels, 1, kernel[0], kernel[1]];
+                let dtype = call.builder.dtype();
+                let ones = Tensor::in_type(dtype, &dims, vec![1.0; n * channels])?;
+                let mut conv = Conv2d::new(ones, matrix::zeros(&[channels], dtype)?)?;
                 conv.groups = channels;
                 call.builder.push(&name, Op::Conv2d(conv), &[image])?
             }

@@ -128,6 +128,26 @@ fn jumps_at_rounded_constants() {
     refused(&range, why);
 }
 
+/// Rewrites are of the type of the input, as they are in a file.
+#[test]
+fn double_precision_comes_back() {
+    let model = Model::new(&[1, 1, 2, 2])
+        .change(|m| m.graph.as_mut().unwrap().input[0] = value("x", DataType::Double, &[1, 1, 2, 2]))
+        .node("Neg", &["x"], "n", vec![])
+        .node("Relu", &["n"], "r", vec![])
+        .node("AveragePool", &["r"], "p", vec![ints("kernel_shape", &[2, 1])])
+        .node("Relu", &["p"], "q", vec![])
+        .node("ReduceSum", &["q"], "y", vec![]);
+    let network = model.read().unwrap();
+    let again = crate::from_bytes(&to_bytes(&network).unwrap().bytes).unwrap();
+    assert_eq!((again.nodes(), again.digest()), (network.nodes(), network.digest()));
+    // Constants in single precision stay there.
+    let single = Model::new(&[1, 1]).node("Neg", &["w"], "v", vec![]).node("MatMul", &["x", "v"], "y", vec![]);
+    let network = single.floats("w", &[1, 1], &[0.5]).read().unwrap();
+    let again = crate::from_bytes(&to_bytes(&network).unwrap().bytes).unwrap();
+    assert_eq!(again.nodes(), network.nodes());
+}
+
 #[test]
 fn features_beyond_a_matrix() {
     let model = |numbers: &[f32]| {
