@@ -42,12 +42,14 @@ fn converted(c: &Constant, to: DataType) -> Result<Numbers, Problem> {
         DataType::Float | DataType::Double => return to_floats(c, to),
         other => return Err(Problem::ElementType(other.as_str_name().to_lowercase())),
     };
-    fold::jump(c)?;
     let is_bool = to == DataType::Bool;
     let whole: Option<Vec<i64>> = match &c.numbers {
         Numbers::Int(v) => v.iter().map(|&v| Some(if is_bool { i64::from(v != 0) } else { v })).collect(),
         Numbers::Float(Data::F32(v)) => v.iter().map(|&v| truncated(f64::from(v), is_bool)).collect(),
-        Numbers::Float(Data::F64(v)) => v.iter().map(|&v| truncated(v, is_bool)).collect(),
+        Numbers::Float(Data::F64(v)) => {
+            let steady = |&v| fold::steady(v, |v| truncated(v, is_bool));
+            v.iter().map(steady).collect::<Result<Option<_>, _>>()?
+        }
     };
     match whole.filter(|v| v.iter().all(|v| range.contains(v))) {
         Some(v) => Ok(Numbers::Int(Arc::new(v))),

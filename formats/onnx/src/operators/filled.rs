@@ -50,7 +50,7 @@ pub(super) fn range(call: &mut Call) -> Result<Value, Problem> {
         let values = (0..len as i128).map(|k| (i128::from(start) + k * delta) as i64).collect();
         return Ok(Constant::ints(values).into());
     }
-    let float = |c: &Constant| fold::jump(c).and_then(|()| Ok(c.tensor()?.get(0)));
+    let float = |c: &Constant| fold::steady(c.tensor()?.get(0), f64::to_bits).map(f64::from_bits);
     let (start, limit, delta) = (float(&bounds[0])?, float(&bounds[1])?, float(&bounds[2])?);
     let len = ((limit - start) / delta).ceil().max(0.0);
     if !len.is_finite() {

@@ -119,6 +119,12 @@ fn jumps_at_rounded_constants() {
         refused(&model(operator, attributes.clone(), -(0.5f32.powi(30))), why);
         assert!(model(operator, attributes, -0.5).read().is_ok());
     }
+    // 5 * 0.7 is 3.4999999 here and 3.5 there, and either way an index of 3.
+    let half = Model::new(&[1, 4])
+        .node("Mul", &["c", "d"], "s", vec![])
+        .node("Cast", &["s"], "i", vec![int("to", 7)])
+        .node("Gather", &["x", "i"], "y", vec![int("axis", 1)]);
+    assert_eq!(half.floats("c", &[], &[5.0]).floats("d", &[], &[0.7]).run(&[0.0, 1.0, 2.0, 3.0]).0, [3.0]);
     let range = Model::new(&[1, 2])
         .node("Add", &["c", "d"], "s", vec![])
         .node("Range", &["s", "c", "c"], "r", vec![])
