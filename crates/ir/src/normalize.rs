@@ -113,7 +113,9 @@ fn scaled_rows(
 ) -> Result<(Tensor, Tensor, Option<Slack>), NodeProblem> {
     let rows = bias.shape().len();
     let columns = weight.shape().len() / rows;
-    let mut w = weight.to_f64();
+    // A bias that stands by itself, as behind a product of matrices: the weights are neither touched nor copied.
+    let only_shifts = weight.dtype() == dtype && (0..rows).all(|row| affine.weight.get(row) == 1.0);
+    let mut w = if only_shifts { Vec::new() } else { weight.to_f64() };
     let mut b = bias.to_f64();
     let mut out = Slack { weight: vec![0.0; rows], bias: vec![0.0; rows] };
     for row in 0..rows {
@@ -121,7 +123,8 @@ fn scaled_rows(
         let given = |slack: &Option<Slack>| slack.as_ref().map_or((0.0, 0.0), |k| (k.weight[row], k.bias[row]));
         let ((w_error, b_error), (s_error, t_error)) = (given(slack), given(&affine.slack));
         let mut rounded = 0.0;
-        for w in &mut w[row * columns..(row + 1) * columns] {
+        let weights = if only_shifts { &mut [] } else { &mut w[row * columns..(row + 1) * columns] };
+        for w in weights {
             let product = s * *w;
             if s != 0.0 && *w != 0.0 && product.abs() < SAFE_PRODUCT {
                 return Err(NodeProblem::Attribute("a folded weight underflows".into()));
@@ -149,7 +152,8 @@ fn scaled_rows(
     let out = out.weight.iter().chain(&out.bias).any(|&e| e > 0.0).then_some(out);
     check_slack(&out, rows)?;
     let tensor = |like: &Tensor, values| Tensor::in_type(dtype, like.shape().dims(), values);
-    Ok((tensor(weight, w)?, tensor(bias, b)?, out))
+    let weight = if only_shifts { weight.clone() } else { tensor(weight, w)? };
+    Ok((weight, tensor(bias, b)?, out))
 }
 
 /// A little more than `v`, but zero for zero: covers the roundings in computing the error bound itself.

@@ -128,7 +128,7 @@ pub(crate) fn pad(
     let cut = |axis: usize| {
         let end = i64::try_from(from[axis]).ok()?.checked_add(after[axis].min(0))?;
         let start = before[axis].min(0).checked_neg()?;
-        (start <= end).then_some((start, end - start))
+        (start <= end).then(|| (start, end - start))
     };
     let mut dims = Vec::with_capacity(from.len());
     let mut left = Vec::with_capacity(from.len());
@@ -320,6 +320,7 @@ mod tests {
         assert!(around(Outside::Edge, -3, 1).is_err());
         assert!(around(Outside::Wrap, i64::MAX, i64::MAX).is_err());
         assert!(around(Outside::Zero, i64::MIN, 0).is_err());
+        assert!(around(Outside::Zero, -5, i64::MIN).is_err());
     }
 
     #[test]
