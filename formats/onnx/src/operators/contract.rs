@@ -24,6 +24,9 @@ pub(super) fn contract(
     (w, of_w): (&Constant, &[Label]),
     result: &[Label],
 ) -> Result<Value, Problem> {
+    if w.len() == 0 {
+        return Err(Problem::Shape(format!("a constant of shape {:?} has no elements", w.dims)));
+    }
     // Axes of extent 1 that only the constant has say nothing.
     let told = |k: usize| w.dims[k] != 1 || of_x.contains(&of_w[k]) || result.contains(&of_w[k]);
     let kept: Vec<usize> = (0..of_w.len()).filter(|&k| told(k)).collect();
@@ -85,9 +88,10 @@ fn arranged(call: &mut Call, w: &Constant, order: &[usize]) -> Result<Constant, 
     let turn = (1..wide.len()).find(|&k| wide[k] < wide[k - 1]).unwrap_or(0);
     if wide[turn..].is_sorted() && wide[..turn].is_sorted() && wide[..turn].first() > wide[turn..].last() {
         let columns: usize = wide[..turn].iter().map(|&axis| w.dims[axis]).product();
-        let matrix = w.reshaped(vec![w.len() / columns, columns]).tensor()?;
-        let numbers = Numbers::Float(matrix::transposed(&matrix)?.data().clone());
-        return Ok(Constant { dims, numbers });
+        if let Numbers::Float(numbers) = &w.numbers {
+            let turned = matrix::transposed_numbers(numbers, w.len() / columns, columns);
+            return Ok(Constant { dims, numbers: Numbers::Float(turned) });
+        }
     }
     let map = broadcast::transpose(call.budget(), &w.dims, order)?;
     Ok(w.select(&map.index, dims))

@@ -19,25 +19,50 @@ pub(super) fn transposed(matrix: &Tensor) -> Result<Tensor, Problem> {
     let &[rows, columns] = matrix.shape().dims() else {
         return Err(Problem::Shape(format!("{} is not a matrix", matrix.shape())));
     };
-    let data = match matrix.data() {
-        Data::F32(v) => Data::F32(Arc::new(transpose(v, rows, columns))),
-        Data::F64(v) => Data::F64(Arc::new(transpose(v, rows, columns))),
-    };
-    Ok(Tensor::new(&[columns, rows], data)?)
+    Ok(Tensor::new(&[columns, rows], transposed_numbers(matrix.data(), rows, columns))?)
 }
 
-/// Tile by tile: weights of a hundred megabytes would miss the cache at every element otherwise. A tile is first copied to
-/// where it is alone, because rows a power of two apart would drive each other out of the cache.
-fn transpose<T: Copy + Default>(from: &[T], rows: usize, columns: usize) -> Vec<T> {
-    const TILE: usize = 32;
+/// The numbers of the transpose of a matrix.
+pub(super) fn transposed_numbers(matrix: &Data, rows: usize, columns: usize) -> Data {
+    match matrix {
+        Data::F32(v) => Data::F32(Arc::new(transpose(v, rows, columns))),
+        Data::F64(v) => Data::F64(Arc::new(transpose(v, rows, columns))),
+    }
+}
+
+/// Fewer elements are done before a thread has started.
+const WORTH_A_THREAD: usize = 1 << 20;
+
+fn transpose<T: Copy + Default + Send + Sync>(from: &[T], rows: usize, columns: usize) -> Vec<T> {
     let mut to = vec![T::default(); from.len()];
+    let most = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = columns.div_ceil((from.len() / WORTH_A_THREAD).clamp(1, most));
+    std::thread::scope(|scope| {
+        let mut parts = to.chunks_mut(share * rows).enumerate();
+        let first = parts.next();
+        for (k, part) in parts {
+            scope.spawn(move || transpose_columns(from, columns, k * share, part, rows));
+        }
+        if let Some((_, part)) = first {
+            transpose_columns(from, columns, 0, part, rows);
+        }
+    });
+    to
+}
+
+/// The columns from `first` on as rows of `to`. Tile by tile: weights of a hundred megabytes would miss the cache at every
+/// element otherwise. A tile is first copied to where it is alone, because rows a power of two apart would drive each
+/// other out of the cache.
+fn transpose_columns<T: Copy + Default>(from: &[T], columns: usize, first: usize, to: &mut [T], rows: usize) {
+    const TILE: usize = 32;
     let mut tile = [[T::default(); TILE]; TILE];
-    for left in (0..columns).step_by(TILE) {
-        let width = TILE.min(columns - left);
+    let count = to.len() / rows;
+    for left in (0..count).step_by(TILE) {
+        let width = TILE.min(count - left);
         for top in (0..rows).step_by(TILE) {
             let height = TILE.min(rows - top);
             for r in 0..height {
-                let start = (top + r) * columns + left;
+                let start = (top + r) * columns + first + left;
                 tile[r][..width].copy_from_slice(&from[start..start + width]);
             }
             for c in 0..width {
@@ -46,7 +71,6 @@ fn transpose<T: Copy + Default>(from: &[T], rows: usize, columns: usize) -> Vec<
             }
         }
     }
-    to
 }
 
 /// Adds a dense layer over all elements of `x`.
@@ -60,9 +84,11 @@ mod tests {
 
     #[test]
     fn transposes_across_tiles() {
-        let (rows, columns) = (33, 70);
-        let from: Vec<usize> = (0..rows * columns).collect();
-        let to = transpose(&from, rows, columns);
-        assert!((0..rows).all(|r| (0..columns).all(|c| to[c * rows + r] == from[r * columns + c])));
+        // The last is shared among threads.
+        for (rows, columns) in [(33, 70), (1, 1), (2, 5000), (1500, 1501)] {
+            let from: Vec<usize> = (0..rows * columns).collect();
+            let to = transpose(&from, rows, columns);
+            assert!((0..rows).all(|r| (0..columns).all(|c| to[c * rows + r] == from[r * columns + c])));
+        }
     }
 }

@@ -41,6 +41,14 @@ fn constants_on_the_left_and_in_batches() {
 }
 
 #[test]
+fn products_with_nothing() {
+    for dims in [[3, 0], [0, 3]] {
+        let model = Model::new(&[1, 3]).node("MatMul", &["x", "w"], "y", vec![]).floats("w", &dims, &[]);
+        assert!(model.read().is_err());
+    }
+}
+
+#[test]
 fn einsum() {
     let run = |equation: &str, dims: &[i64], w: &[i64]| {
         let model = Model::new(dims).node("Einsum", &["x", "w"], "y", vec![text("equation", equation)]);
