@@ -3,10 +3,13 @@
 //! Every `exported/FRAMEWORK/NAME.json` has inputs and outputs, or says which node is refused; every `NAME.EXPORTER.onnx`
 //! beside it must agree.
 
+mod common;
+
+use common::deployed;
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use unmoved_ir::{DType, Network};
+use unmoved_ir::Network;
 
 /// The largest difference that is allowed, relative to the largest output.
 const TOLERANCE: f64 = 1e-5;
@@ -129,23 +132,6 @@ struct Judgement {
 fn vectors(value: &Value) -> Vec<Vec<f64>> {
     let numbers = |row: &Value| row.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect();
     value.as_array().unwrap().iter().map(numbers).collect()
-}
-
-/// The outputs with the final Softmax that the import dropped.
-fn deployed(network: &Network, input: &[f64]) -> Vec<f64> {
-    let logits = match network.input_dtype() {
-        DType::F64 => network.forward(input).unwrap(),
-        DType::F32 => {
-            let input: Vec<f32> = input.iter().map(|&v| v as f32).collect();
-            network.forward(&input).unwrap().into_iter().map(f64::from).collect()
-        }
-    };
-    let dropped = network.rewrites().iter().rev().find(|r| network.ordering_only() && r.from.ends_with("Softmax"));
-    let Some(dropped) = dropped else { return logits };
-    let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let sum: f64 = logits.iter().map(|v| (v - largest).exp()).sum();
-    let log = logits.iter().map(|v| v - largest - sum.ln());
-    if dropped.from == "LogSoftmax" { log.collect() } else { log.map(f64::exp).collect() }
 }
 
 #[test]

@@ -3,9 +3,12 @@
 //! `UNMOVED_PYTHON` names an interpreter that has the packages `onnx`, `onnxruntime` and `numpy`. Where `UNMOVED_DATA` names
 //! a folder, the networks in it are compared too.
 
+mod common;
+
+use common::deployed;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use unmoved_ir::{DType, Network};
+use unmoved_ir::DType;
 
 fn python(verb: &str, folder: &Path, models: &[PathBuf]) {
     let interpreter = std::env::var("UNMOVED_PYTHON").expect("UNMOVED_PYTHON names the interpreter");
@@ -24,16 +27,6 @@ fn numbers(path: &Path, dtype: DType) -> Vec<f64> {
     }
 }
 
-fn forward(network: &Network, input: &[f64]) -> Vec<f64> {
-    match network.input_dtype() {
-        DType::F32 => {
-            let input: Vec<f32> = input.iter().map(|&v| v as f32).collect();
-            network.forward(&input).unwrap().into_iter().map(f64::from).collect()
-        }
-        DType::F64 => network.forward(input).unwrap(),
-    }
-}
-
 /// How a network and onnxruntime differ, over all inputs and outputs.
 struct Difference {
     /// The largest.
@@ -44,10 +37,11 @@ struct Difference {
     range: f64,
 }
 
-fn difference(path: &Path) -> Result<Difference, String> {
-    let network = unmoved_onnx::read(path).map_err(|e| e.to_string())?;
-    let inputs = numbers(&path.with_extension("input"), network.input_dtype());
-    let outputs = numbers(&path.with_extension("output"), network.input_dtype());
+/// `at` is a path whose neighbours hold inputs and outputs.
+fn difference(model: &Path, at: &Path) -> Result<Difference, String> {
+    let network = unmoved_onnx::read(model).map_err(|e| e.to_string())?;
+    let inputs = numbers(&at.with_extension("input"), network.input_dtype());
+    let outputs = numbers(&at.with_extension("output"), network.input_dtype());
     let count = inputs.len() / network.input().shape.len();
     if outputs.len() != count * network.output_len() {
         return Err(format!("{} outputs instead of {}", count * network.output_len(), outputs.len()));
@@ -55,7 +49,7 @@ fn difference(path: &Path) -> Result<Difference, String> {
     let bound = |of: fn(f64, f64) -> f64, from: f64| outputs.iter().copied().fold(from, of);
     let range = bound(f64::max, f64::NEG_INFINITY) - bound(f64::min, f64::INFINITY);
     let magnitude = outputs.iter().fold(1e-30, |largest: f64, v| largest.max(v.abs()));
-    let got = inputs.chunks_exact(network.input().shape.len()).flat_map(|input| forward(&network, input));
+    let got = inputs.chunks_exact(network.input().shape.len()).flat_map(|input| deployed(&network, input));
     let mut largest = 0.0f64;
     for (got, want) in got.zip(&outputs) {
         if !got.is_finite() {
@@ -90,7 +84,11 @@ fn models(folder: &Path, found: &mut Vec<PathBuf>) {
 #[ignore = "needs onnxruntime"]
 fn agrees_with_onnxruntime_in_python() {
     let folder = tempfile::tempdir().unwrap();
+    // Of the files of real exporters those that are read, and have one output.
     let mut real = Vec::new();
+    models(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/exported"), &mut real);
+    real.retain(|path| unmoved_onnx::read(path).is_ok());
+    assert!(real.len() > 400);
     if let Ok(root) = std::env::var("UNMOVED_DATA") {
         models(Path::new(&root), &mut real);
     }
@@ -104,18 +102,20 @@ fn agrees_with_onnxruntime_in_python() {
     for path in &paths {
         let name = path.file_stem().unwrap().display().to_string();
         // A real network's outputs may lie close together; those of a made one may all be the same.
-        let is_real = name.starts_with("real_");
-        match difference(path) {
+        let origin =
+            name.strip_prefix("real_").map(|rest| &real[rest.split('_').next().unwrap().parse::<usize>().unwrap()]);
+        let model = origin.unwrap_or(path);
+        match difference(model, path) {
             Ok(Difference { largest, magnitude, range }) => {
-                let relative = largest / if is_real { range } else { magnitude };
-                if is_real {
-                    println!("{name}: {relative:.1e} of {range:.3}: {}", operators(path));
+                let relative = if largest == 0.0 { 0.0 } else { largest / origin.map_or(magnitude, |_| range) };
+                if origin.is_some() {
+                    println!("{name}: {relative:.1e} of {range:.3}: {}", operators(model));
                 }
                 if relative > 1e-5 {
                     failures.push(format!("{name}: differs by {relative:e}"));
                     continue;
                 }
-                let network = unmoved_onnx::read(path).unwrap();
+                let network = unmoved_onnx::read(model).unwrap();
                 unmoved_onnx::write(&network, &path.with_extension("written.onnx")).unwrap();
             }
             Err(error) => failures.push(format!("{name}: {error}")),

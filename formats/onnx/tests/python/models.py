@@ -384,10 +384,16 @@ def rest():
          {"w": f32(2, 2, 3, 3), "v": f32(2, 2, 3, 3, seed=9), "g": f32(32, 5)})
 
 
-def run(model, values):
+def session_of(model):
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    # Idle threads of onnxruntime spin, and the models are small.
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def run(model, values):
+    session = session_of(model.SerializeToString())
     return [session.run(None, {session.get_inputs()[0].name: v})[0] for v in values]
 
 
@@ -419,19 +425,24 @@ def make(folder):
 
 
 def real(folder, paths):
-    """Models that others made; an open batch becomes 1."""
+    """Models that others made; an open batch becomes 1, inputs that nothing reads become zeros."""
+    kinds = {TensorProto.FLOAT: np.float32, TensorProto.DOUBLE: np.float64, TensorProto.INT64: np.int64, TensorProto.BOOL: np.bool_}
     for k, path in enumerate(paths):
         model = onnx.load(path)
         constants = {t.name for t in model.graph.initializer}
-        (given,) = [i for i in model.graph.input if i.name not in constants]
-        kind = np.float32 if given.type.tensor_type.elem_type == TensorProto.FLOAT else np.float64
-        shape = [max(1, d.dim_value) for d in given.type.tensor_type.shape.dim]
-        values = [rng(k).uniform(size=shape).astype(kind) for k in range(INPUTS_OF_REAL)]
-        results = run(model, values)
+        read = {name for node in model.graph.node for name in node.input}
+        free = [i for i in model.graph.input if i.name not in constants]
+        (given,) = [i for i in free if i.name in read or len(free) == 1]
+        shape_of = lambda i: [max(1, d.dim_value) for d in i.type.tensor_type.shape.dim]
+        kind = kinds[given.type.tensor_type.elem_type]
+        others = {i.name: np.zeros(shape_of(i), kinds[i.type.tensor_type.elem_type]) for i in free if i is not given}
+        values = [rng(k).uniform(size=shape_of(given)).astype(kind) for k in range(INPUTS_OF_REAL)]
+        session = session_of(str(path))
+        results = [session.run(None, {given.name: v, **others})[0] for v in values]
         name = f"real_{k}_{pathlib.Path(path).stem}"
         (folder / f"{name}.onnx").write_bytes(pathlib.Path(path).read_bytes())
         (folder / f"{name}.input").write_bytes(b"".join(v.tobytes() for v in values))
-        (folder / f"{name}.output").write_bytes(b"".join(np.asarray(r).tobytes() for r in results))
+        (folder / f"{name}.output").write_bytes(b"".join(np.asarray(r).astype(kind).tobytes() for r in results))
 
 
 def check(folder):
