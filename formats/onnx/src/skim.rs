@@ -12,6 +12,9 @@ use std::ops::Range;
 /// Raw data from so many bytes on stay in the file.
 const LARGE: u64 = 1 << 16;
 
+/// The most bytes of the rest. What has more is read as a whole, by a reader that asks for memory before it takes it.
+const MOST: u64 = 1 << 25;
+
 /// A model whose large raw data are left out.
 #[derive(Debug, Default)]
 pub(crate) struct Skimmed {
@@ -31,6 +34,8 @@ enum Message {
 struct Reader<'a> {
     file: &'a mut BufReader<File>,
     at: u64,
+    /// How many bytes may still be copied.
+    left: u64,
     initialisers: usize,
     large: HashMap<usize, Range<u64>>,
 }
@@ -38,7 +43,7 @@ struct Reader<'a> {
 /// None if the file has nothing large, or is not as expected; it is read from its beginning.
 pub(crate) fn skim(file: &mut BufReader<File>, length: u64) -> io::Result<Option<Skimmed>> {
     file.seek(SeekFrom::Start(0))?;
-    let mut reader = Reader { file, at: 0, initialisers: 0, large: HashMap::new() };
+    let mut reader = Reader { file, at: 0, left: MOST, initialisers: 0, large: HashMap::new() };
     match reader.message(Message::Model, length) {
         Ok(Some(bytes)) if !reader.large.is_empty() => Ok(Some(Skimmed { bytes, large: reader.large })),
         Ok(_) => Ok(None),
@@ -93,6 +98,7 @@ impl Reader<'_> {
                 return Ok(None);
             }
             match child {
+                None if length > self.left => return Ok(None),
                 None => self.copy(length, &mut out)?,
                 Some(child) => {
                     let Some(inner) = self.message(child, field_end)? else { return Ok(None) };
@@ -109,9 +115,10 @@ impl Reader<'_> {
     fn varint(&mut self, out: &mut Vec<u8>) -> io::Result<Option<u64>> {
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
+            let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
             let mut byte = [0];
             self.file.read_exact(&mut byte)?;
-            self.at += 1;
+            (self.at, self.left) = (self.at + 1, left);
             out.push(byte[0]);
             value |= u64::from(byte[0] & 0x7f) << shift;
             if byte[0] < 0x80 {
@@ -126,7 +133,7 @@ impl Reader<'_> {
         if (&mut *self.file).take(length).read_to_end(out)? as u64 != length {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        self.at += length;
+        (self.at, self.left) = (self.at + length, self.left - length);
         Ok(())
     }
 }
