@@ -2,7 +2,7 @@
 //! <https://onnx.ai/onnx/operators/onnx__HardSigmoid.html>, `max(0, min(1, alpha x + beta))`. Opset 11 turned the bounds of
 //! Clip from attributes into inputs, opset 13 says that the upper one wins where they contradict each other.
 
-use super::pieces::{at_least, at_most, between, line, same};
+use super::pieces::{at_least, at_most, between, is_far, line, same};
 use crate::Problem;
 use crate::call::Call;
 use crate::constant::Numbers;
@@ -31,6 +31,12 @@ pub(super) fn import(call: &mut Call) -> Result<Value, Problem> {
         (None, Some(upper)) => {
             let upper = same(call, upper, &x)?;
             at_most(call, &x, upper)?
+        }
+        (Some(lower), Some(upper)) if lower < upper && (is_far(lower) || is_far(upper)) => {
+            let upper = same(call, upper, &x)?;
+            let capped = at_most(call, &x, upper)?;
+            let lower = same(call, lower, &capped)?;
+            at_least(call, &capped, lower)?
         }
         (Some(lower), Some(upper)) if lower < upper => between(call, &x, (1.0, 0.0), (lower, upper))?,
         (Some(_), Some(upper)) => {

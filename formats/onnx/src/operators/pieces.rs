@@ -111,7 +111,15 @@ pub(super) fn sum(call: &mut Call, x: &Computed, y: &Computed, suffix: &str) -> 
     Ok(x.held_by(id))
 }
 
-/// `max(x, c)` as `c + relu(x - c)`.
+/// Beyond this a bound `c` is far: floats lose of `c - x` what counts of `x`, and the network as it is evaluated, though not
+/// over the reals, would be another.
+const FAR: f64 = 1024.0;
+
+pub(super) fn is_far(c: f64) -> bool {
+    c.abs() > FAR
+}
+
+/// `max(x, c)` as `c + relu(x - c)`, which reads `x` once; where `c` is far as `x + relu(c - x)`, which keeps it.
 pub(super) fn at_least(call: &mut Call, x: &Computed, c: Vec<f64>) -> Result<Computed, Problem> {
     if c.iter().all(|&v| v == 0.0) {
         let y = relu(call, x, "")?;
@@ -119,6 +127,12 @@ pub(super) fn at_least(call: &mut Call, x: &Computed, c: Vec<f64>) -> Result<Com
         return Ok(y);
     }
     let ones = Scale::exact(vec![1.0; c.len()]);
+    if c.iter().any(|&c| is_far(c)) {
+        let short = line(call, x, ".short", Scale::exact(vec![-1.0; c.len()]), Shift::exact(c))?;
+        let short = relu(call, &short, ".relu")?;
+        call.note("the value plus a ReLU", false);
+        return sum(call, x, &short, "");
+    }
     let excess = line(call, x, ".excess", ones.clone(), Shift::exact(c.iter().map(|v| -v).collect()))?;
     let excess = relu(call, &excess, ".relu")?;
     let y = line(call, &excess, "", ones, Shift::exact(c))?;
@@ -126,8 +140,16 @@ pub(super) fn at_least(call: &mut Call, x: &Computed, c: Vec<f64>) -> Result<Com
     Ok(y)
 }
 
-/// `min(x, c)` as `c - relu(c - x)`.
+/// `min(x, c)` as `c - relu(c - x)`, which reads `x` once; where `c` is far as `x - relu(x - c)`, which keeps it.
 pub(super) fn at_most(call: &mut Call, x: &Computed, c: Vec<f64>) -> Result<Computed, Problem> {
+    if c.iter().any(|&c| is_far(c)) {
+        let ones = Scale::exact(vec![1.0; c.len()]);
+        let excess = line(call, x, ".excess", ones, Shift::exact(c.iter().map(|v| -v).collect()))?;
+        let excess = relu(call, &excess, ".relu")?;
+        let excess = times(call, &excess, ".negated", -1.0)?;
+        call.note("the value minus a ReLU", false);
+        return sum(call, x, &excess, "");
+    }
     let minus = Scale::exact(vec![-1.0; c.len()]);
     let room = line(call, x, ".room", minus.clone(), Shift::exact(c.clone()))?;
     let room = relu(call, &room, ".relu")?;

@@ -52,12 +52,28 @@ fn what_rounds_says_so() {
         model.tensor(scalar("a", lower)).tensor(scalar("b", upper))
     };
     assert_eq!(slack(&clip(-0.25, 6.0)), []);
-    let [of_width] = slack(&clip(-0.1, 1e9)).try_into().unwrap();
+    let [of_width] = slack(&clip(-0.1, 1e-9)).try_into().unwrap();
     assert!(of_width.bias.iter().all(|&e| e > 0.0 && e < 1e-6) && of_width.weight == [0.0; 4], "{of_width:?}");
     let mean = Model::new(&[1, 4]).node("Mean", &["x", "x", "x"], "y", vec![]);
     assert!(slack(&mean)[0].weight[0] > 0.0);
     let rewrites = mean.read().unwrap().rewrites().to_vec();
     assert!(rewrites[0].rounds && rewrites[0].from == "Mean");
+}
+
+/// Exact over the reals is not enough: floats that compute `c - (c - x)` of a far `c` lose `x`.
+#[test]
+fn far_bounds_do_not_swallow_the_value() {
+    let run = |operator, bounds: &[f32]| {
+        let names: Vec<String> = (0..bounds.len()).map(|k| format!("c{k}")).collect();
+        let inputs: Vec<&str> = std::iter::once("x").chain(names.iter().map(String::as_str)).collect();
+        let model = Model::new(&[1, 3]).node(operator, &inputs, "y", vec![]);
+        let model = names.iter().zip(bounds).fold(model, |model, (name, &c)| model.floats(name, &[], &[c]));
+        model.run(&[0.1, -0.7, 3e6]).0
+    };
+    assert_eq!(run("Clip", &[-1e30, 1e6]), [0.1, -0.7, 1e6]);
+    assert_eq!(run("Clip", &[0.0, 1e6]), [0.1, 0.0, 1e6]);
+    assert_eq!(run("Max", &[-1e30]), [0.1, -0.7, 3e6]);
+    assert_eq!(run("Min", &[1e6]), [0.1, -0.7, 1e6]);
 }
 
 #[test]
