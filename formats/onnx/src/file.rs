@@ -65,16 +65,6 @@ pub(crate) fn open_model(path: &Path) -> Result<Content, Error> {
     Ok(Content::whole(read_whole(file, length, path)?))
 }
 
-/// The bytes of the model in a file, decompressed.
-pub(crate) fn read_model(path: &Path) -> Result<Bytes, Error> {
-    let io = |source| Error::Io { action: "read", path: path.to_owned(), source };
-    let (mut file, length) = opened(path)?;
-    match file.fill_buf().map_err(io)?.starts_with(&GZIP_MAGIC) {
-        true => inflate(file, length),
-        false => read_whole(file, length, path),
-    }
-}
-
 /// A regular file and its length: a device or a pipe may never end, and opening a pipe may never return.
 fn opened(path: &Path) -> Result<(BufReader<fs::File>, u64), Error> {
     let io = |source| Error::Io { action: "read", path: path.to_owned(), source };

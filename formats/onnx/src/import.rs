@@ -51,7 +51,7 @@ pub struct Imported {
 /// Looks at operators only: an attribute, shape or type may still be refused by [`crate::read`], which stops at the
 /// first error.
 pub fn unsupported(path: &Path, output: Option<&str>) -> Result<Vec<Unsupported>, Error> {
-    let model = wire::decode(file::read_model(path)?)?;
+    let model = wire::decode(file::open_model(path)?.bytes)?;
     let (opset, graph) = (opset(&model)?, graph::graph(&model)?);
     let nodes: Vec<&NodeProto> = graph.node.iter().collect();
     let needed = match graph::chosen_output(graph, output) {

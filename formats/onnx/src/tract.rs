@@ -30,14 +30,14 @@ pub enum CompareError {
 /// Runs `network` and the file that it came from, in tract, on `n` random inputs from `[-1, 1)`; returns the largest
 /// difference of two outputs relative to the range of all outputs, from the least to the largest.
 pub fn compare_with_tract(path: &Path, network: &Network, n: usize, seed: u64) -> Result<f64, CompareError> {
-    let bytes = file::read_model(path)?;
+    let file::Content { bytes, large, .. } = file::open_model(path)?;
     let model = wire::decode(bytes.clone())?;
     let dims = Graph::new(&model, None)?.input.dims;
     let double = network.input_dtype() == DType::F64;
     let tract = |e: tract_onnx::prelude::TractError| CompareError::Tract(format!("{e:#}"));
     let runnable = (|| -> TractResult<_> {
         let onnx = tract_onnx::onnx();
-        let loaded = if path.extension().is_some_and(|e| e == "gz") {
+        let loaded = if large.places.is_empty() && path.extension().is_some_and(|e| e == "gz") {
             onnx.model_for_read(&mut bytes.as_ref())?
         } else {
             onnx.model_for_path(path)?

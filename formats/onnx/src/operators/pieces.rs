@@ -3,6 +3,7 @@
 //! A line has one number per channel where the value is an image and the numbers allow it, else one per element; the
 //! former folds into a convolution in front, the latter into a dense layer.
 
+use super::fold;
 use crate::Problem;
 use crate::broadcast::{self, broadcast_dims};
 use crate::call::{Call, without_batch};
@@ -216,8 +217,7 @@ pub(super) fn combined(
     let mut numbers = |c: &Constant| -> Result<Vec<f64>, Problem> {
         call.spend(len.saturating_mul(2))?;
         c.tensor()?;
-        let map = broadcast::expand(call.budget(), &c.dims, &dims)?;
-        Ok(c.select(&map.index, map.dims).tensor()?.to_f64())
+        Ok(fold::expanded(call, c, &dims)?.tensor()?.to_f64())
     };
     let mut all: Vec<Rounded> = numbers(first)?.into_iter().map(Rounded::exact).collect();
     for c in rest {
