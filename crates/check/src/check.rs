@@ -3,11 +3,13 @@
 use crate::form::{Combined, check_multipliers, combine};
 use crate::lane::Lane;
 use crate::layers::Layers;
+use crate::pieces::{self, Piece};
 use crate::propagate::Prover;
 use crate::queue::Queue;
 use crate::real::{Real, sane};
 use crate::region::box_minimum;
 use crate::{Certificate, End, FormatError, LinearForm, Refusal, Side, Step, WrongStep};
+use std::ops::Range;
 use std::sync::Arc;
 use unmoved_ir::{Exact, NodeId};
 use unmoved_property::{Constraint, Query};
@@ -91,7 +93,7 @@ pub(crate) struct Checker<'q, R, const B: usize> {
     pub(crate) query: &'q Query,
     pub(crate) prover: Prover<R, B>,
     /// The disjunct that the current subtree is about, once they have been split.
-    disjunct: Option<usize>,
+    pub(crate) disjunct: Option<usize>,
     /// The lemma that is being proved, if any.
     pub(crate) goal: Option<Goal>,
     /// What is still to be done when the current subtree is finished.
@@ -99,6 +101,8 @@ pub(crate) struct Checker<'q, R, const B: usize> {
     /// Changes of bounds that cannot be taken back any more, but count as if they could: what is accepted piece by piece
     /// must not exceed what a check of the whole allows.
     pub(crate) kept: usize,
+    /// How many subtrees wait outside of the piece of a proof that this checker is about.
+    pub(crate) depth: usize,
     /// The constraints that the last leaf combined: its disjunct, its weights, and what came of them.
     last: Option<(Option<usize>, Vec<f64>, Arc<Combined>)>,
     pub(crate) accepted: Accepted,
@@ -133,8 +137,12 @@ impl<'q, R: Real, const B: usize> Checker<'q, R, B> {
     pub(crate) fn new(query: &'q Query) -> Result<Self, Refusal> {
         let layers = Layers::new(query.network())?;
         let prover = Prover::new(layers, query.region()).map_err(|node| Refusal::Overflow { node })?;
+        Ok(Self::with(query, prover))
+    }
+
+    pub(crate) fn with(query: &'q Query, prover: Prover<R, B>) -> Self {
         let accepted = Accepted { steps: 0, leaves: 0, margin: f64::INFINITY };
-        Ok(Self { query, prover, disjunct: None, goal: None, open: Vec::new(), kept: 0, last: None, accepted })
+        Self { query, prover, disjunct: None, goal: None, open: Vec::new(), kept: 0, depth: 0, last: None, accepted }
     }
 
     /// Lets so many threads work.
@@ -170,12 +178,40 @@ impl<'q, R: Real, const B: usize> Checker<'q, R, B> {
     /// Checks steps until no subtree is left to enter, and says how many these were; `None` if there were too few. All leaves are
     /// bounded then.
     pub(crate) fn walk(&mut self, before: usize, steps: &[Step]) -> Result<Option<usize>, Refusal> {
+        let cuts = pieces::cut(steps, self.query.unsafe_set().len(), self.prover.table.bounds());
+        let mut pieces = Vec::with_capacity(cuts.len());
+        let end = self.walk_around(before, steps, &cuts, &mut pieces);
+        let pieces = self.check_pieces(&pieces, before, steps);
+        match (pieces, end) {
+            (Err(one), Err(other)) => Err(if one.step() < other.step() { one } else { other }),
+            (Err(refusal), _) | (_, Err(refusal)) => Err(refusal),
+            (Ok(()), Ok(end)) => Ok(end),
+        }
+    }
+
+    /// [`Checker::walk`] that passes by what is cut out, noting with what it begins.
+    pub(crate) fn walk_around(
+        &mut self,
+        before: usize,
+        steps: &[Step],
+        cuts: &[Range<usize>],
+        pieces: &mut Vec<Piece>,
+    ) -> Result<Option<usize>, Refusal> {
         let mut queue = Queue::default();
         let mut end = Ok(None);
-        for (k, step) in steps.iter().enumerate() {
-            match self.advance(before + k, step, &mut queue) {
+        let (mut k, mut cuts) = (0, cuts.iter().peekable());
+        while k < steps.len() {
+            let (next, more) = match cuts.next_if(|cut| cut.start == k) {
+                Some(cut) => {
+                    pieces.push(self.piece(cut.clone()));
+                    (cut.end, self.resume(&mut queue))
+                }
+                None => (k + 1, self.advance(before + k, &steps[k], &mut queue)),
+            };
+            k = next;
+            match more {
                 Ok(true) => continue,
-                Ok(false) => end = Ok(Some(k + 1)),
+                Ok(false) => end = Ok(Some(k)),
                 Err(refusal) => end = Err(refusal),
             }
             break;
@@ -203,8 +239,8 @@ impl<'q, R: Real, const B: usize> Checker<'q, R, B> {
             _ => {}
         }
         let finished = self.enter(step).map_err(wrong)?;
-        if self.open.len() > MAX_DEPTH || self.kept + self.prover.table.changes() > MAX_CHANGES {
-            let limit = if self.open.len() > MAX_DEPTH { MAX_DEPTH } else { MAX_CHANGES };
+        if self.depth + self.open.len() > MAX_DEPTH || self.kept + self.prover.table.changes() > MAX_CHANGES {
+            let limit = if self.depth + self.open.len() > MAX_DEPTH { MAX_DEPTH } else { MAX_CHANGES };
             return Err(wrong(WrongStep::TooDeep(limit)));
         }
         if finished { self.resume(queue) } else { Ok(true) }

@@ -12,6 +12,8 @@ pub(crate) struct Layers<R> {
     pub(crate) lowered: Lowered,
     /// Whether the bound table has a row for the node: the input, and whatever a Relu reads.
     pub(crate) tabled: Vec<bool>,
+    /// Multiplications of one walk through all nodes, about.
+    pub(crate) products: usize,
 }
 
 /// One node.
@@ -240,7 +242,12 @@ impl<R: Real> Layers<R> {
             }
             nodes.push(Layer::new(node, network)?);
         }
-        Ok(Self { nodes, output: network.output().0, tabled, lowered })
+        let products = |layer: &Layer<R>| match &layer.kind {
+            Kind::Affine(affine) => layer.image.len().saturating_mul(affine.row_terms),
+            _ => layer.image.len(),
+        };
+        let products = nodes.iter().map(products).fold(0, usize::saturating_add);
+        Ok(Self { nodes, output: network.output().0, tabled, products, lowered })
     }
 
     /// The nodes that have a row in the bound table, but for the input.

@@ -13,6 +13,7 @@ mod examiner;
 mod form;
 mod lane;
 mod layers;
+mod pieces;
 mod propagate;
 mod queue;
 mod real;

@@ -8,17 +8,20 @@ use crate::real::{Real, add_up, gamma, mul_up, sane, sum_up, tiny};
 use crate::region::Region;
 use crate::table::{Bounds, Table};
 use crate::window::Window;
+use std::sync::Arc;
 use unmoved_ir::{NodeId, Slack};
 use unmoved_property::InputRegion;
 
 /// How many adjoints all threads together may have, if they are more than one: some gigabytes.
 const MAX_ADJOINTS: usize = 1 << 29;
+/// So many multiplications are not worth a second thread.
+const ALONE: usize = 1 << 22;
 /// More threads than any machine runs are of no use.
 const MAX_THREADS: usize = 1024;
 
 /// Everything that bounds of one query are computed from, and the table of those known so far.
 pub(crate) struct Prover<R, const B: usize> {
-    pub(crate) layers: Layers<R>,
+    pub(crate) layers: Arc<Layers<R>>,
     pub(crate) region: Region,
     pub(crate) table: Table,
     slack: Vec<Vec<f64>>,
@@ -43,7 +46,7 @@ impl<R: Real, const B: usize> Prover<R, B> {
             table: Table::new(&layers.tabled, |node| layers.nodes[node].image.len()),
             slack: vec![Vec::new(); count],
             walkers: vec![Walker::new(count)],
-            layers,
+            layers: Arc::new(layers),
         };
         let input = region.enclosing_box();
         for i in 0..input.lower.len() {
@@ -63,20 +66,34 @@ impl<R: Real, const B: usize> Prover<R, B> {
         self
     }
 
+    /// The same for one thread of its own.
+    pub(crate) fn share(&self) -> Self {
+        Self {
+            layers: self.layers.clone(),
+            region: self.region.clone(),
+            table: self.table.settled(),
+            slack: self.slack.clone(),
+            walkers: vec![Walker::new(self.layers.nodes.len())],
+        }
+    }
+
     pub(crate) fn threads(&self) -> usize {
         self.walkers.len()
     }
 
     /// What bounds are computed from, and the walk for single forms.
     pub(crate) fn single(&mut self) -> (Scene<'_, R>, &mut Backward<R, 1>) {
-        let (scene, walkers) = self.walkers();
+        let (scene, walkers) = self.walkers(1);
         (scene, &mut walkers[0].single)
     }
 
-    /// The same with what all threads work with.
-    pub(crate) fn walkers(&mut self) -> (Scene<'_, R>, &mut [Walker<R, B>]) {
+    /// The same with what threads work with that share so many batches of forms.
+    pub(crate) fn walkers(&mut self, batches: usize) -> (Scene<'_, R>, &mut [Walker<R, B>]) {
         let Self { layers, region, table, slack, walkers } = self;
-        (Scene { layers, region, table, slack }, walkers)
+        // To begin a thread takes longer than a few batches of a small network.
+        let alone = batches.saturating_mul(layers.products * B) < ALONE;
+        let count = if alone { 1 } else { walkers.len() };
+        (Scene { layers, region, table, slack }, &mut walkers[..count])
     }
 
     /// Intersects the table with bounds computed afresh: intervals up to node `last`, and linear bounds for undecided
@@ -153,7 +170,7 @@ impl<R: Real, const B: usize> Prover<R, B> {
             let places = (0..height * width).flat_map(|p| (0..channels).map(move |c| c * height * width + p));
             let elements: Vec<usize> = places.filter(|&k| row.undecided(k)).collect();
             let batches: Vec<&[usize]> = elements.chunks(B).collect();
-            let (scene, walkers) = self.walkers();
+            let (scene, walkers) = self.walkers(batches.len());
             let bounds = share(walkers, batches.len(), |walker, batch| {
                 for (b, &k) in batches[batch].iter().enumerate() {
                     walker.batch.seed(scene.layers, node, k, b, sign, 0.0);

@@ -123,7 +123,7 @@ impl<R: Real, const B: usize> Prover<R, B> {
     /// The lower bounds of leaves over the table as it stands, but for their own cases; NaN where something overflowed.
     pub(crate) fn bounds(&mut self, jobs: &[Job<'_>]) -> Vec<f64> {
         let batches: Vec<&[Job<'_>]> = jobs.chunks(B).collect();
-        let (scene, walkers) = self.walkers();
+        let (scene, walkers) = self.walkers(batches.len());
         let bounds = share(walkers, batches.len(), |Walker { single, batch }, k| {
             let mut bounds = [f64::NAN; B];
             if let [job] = batches[k] {

@@ -47,6 +47,13 @@ pub enum Refusal {
     },
 }
 
+impl Refusal {
+    /// The step that is refused, if it is one.
+    pub(crate) fn step(&self) -> Option<usize> {
+        if let Self::Step { step, .. } = self { Some(*step) } else { None }
+    }
+}
+
 /// What is wrong with one step.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum WrongStep {

@@ -8,10 +8,12 @@ use crate::table::Bounds;
 use unmoved_property::{InputRegion, Norm, RegionKind};
 
 /// What the region is besides its box: nothing, or an l1 or l2 ball.
+#[derive(Clone)]
 pub(crate) struct Region {
     ball: Option<Ball>,
 }
 
+#[derive(Clone)]
 struct Ball {
     centre: Vec<f64>,
     norm: Round,

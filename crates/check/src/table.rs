@@ -121,6 +121,16 @@ impl Table {
         self.log = Vec::new();
     }
 
+    /// The same bounds, none of which can be taken back.
+    pub(crate) fn settled(&self) -> Self {
+        Self { rows: self.rows.clone(), log: Vec::new() }
+    }
+
+    /// How many elements have bounds.
+    pub(crate) fn bounds(&self) -> usize {
+        self.rows.iter().flatten().map(|row| row.lower.len()).sum()
+    }
+
     /// Whether some lower bound exceeds its upper bound: then nothing is left to prove.
     pub(crate) fn is_empty(&self) -> bool {
         self.rows.iter().flatten().any(|row| row.lower.iter().zip(&row.upper).any(|(l, u)| l > u))

@@ -1,0 +1,112 @@
+//! A long proof is cut into pieces, whole subtrees, that threads check side by side.
+//!
+//! What a subtree proves depends on the table and the disjunct that it begins with and on nothing that other subtrees do. So one walk goes
+//! over what lies above the pieces and notes with what each begins; then they are checked in any order. Where the cuts are
+//! depends on the proof alone, and so does what comes of it.
+
+use crate::check::Checker;
+use crate::queue::share;
+use crate::real::Real;
+use crate::table::Table;
+use crate::{Accepted, Refusal, Step};
+use std::ops::Range;
+
+/// How many pieces a proof is cut into, about, and the fewest steps for which that is worth it.
+const PIECES: usize = 64;
+const FEWEST: usize = 32;
+/// No piece is so many times smaller than the largest: there are at most so many times [`PIECES`].
+const UNEVEN: usize = 8;
+/// How many bounds all pieces together may begin with, if none is so small.
+const MAX_BOUNDS: usize = 1 << 21;
+
+/// A subtree that is checked for itself, and the state with which it begins.
+pub(crate) struct Piece {
+    steps: Range<usize>,
+    table: Table,
+    disjunct: Option<usize>,
+    /// How many changes of bounds and open subtrees lie behind it.
+    kept: usize,
+    depth: usize,
+}
+
+/// The steps of each piece of a proof, in order; none if the proof is short, or no whole number of subtrees. `bounds` is how many a
+/// table has.
+pub(crate) fn cut(steps: &[Step], disjuncts: usize, bounds: usize) -> Vec<Range<usize>> {
+    let count = PIECES.min(MAX_BOUNDS / bounds.max(1));
+    let most = (steps.len() / count.max(1)).max(FEWEST);
+    let Some(ends) = ends(steps, disjuncts).filter(|_| steps.len() > most) else { return Vec::new() };
+    let mut pieces = Vec::new();
+    let mut k = 0;
+    while k < steps.len() {
+        k = match &steps[k] {
+            _ if ends[k] - k <= most => {
+                if ends[k] - k >= most / UNEVEN {
+                    pieces.push(k..ends[k]);
+                }
+                ends[k]
+            }
+            // The proof of a lemma is not cut: what uses the lemma waits for it.
+            Step::Lemma { .. } => ends[k + 1],
+            _ => k + 1,
+        };
+    }
+    pieces
+}
+
+/// Where the subtree of each step ends; `None` if one does not.
+fn ends(steps: &[Step], disjuncts: usize) -> Option<Vec<usize>> {
+    let mut ends = vec![0; steps.len()];
+    // The ends of the subtrees that begin behind the step at hand, the nearest last.
+    let mut behind: Vec<usize> = Vec::new();
+    for (k, step) in steps.iter().enumerate().rev() {
+        let parts = match step {
+            Step::Linear(_) | Step::Empty => 0,
+            Step::Clip { .. } | Step::Recompute { .. } => 1,
+            Step::SplitRelu { .. } | Step::SplitInput { .. } | Step::Lemma { .. } => 2,
+            Step::SplitDisjuncts => disjuncts,
+        };
+        let left = behind.len().checked_sub(parts)?;
+        ends[k] = if parts == 0 { k + 1 } else { behind[left] };
+        behind.truncate(left);
+        behind.push(ends[k]);
+    }
+    Some(ends)
+}
+
+impl<R: Real, const B: usize> Checker<'_, R, B> {
+    /// Notes with what the subtree of so many steps begins that the walk has come to.
+    pub(crate) fn piece(&self, steps: Range<usize>) -> Piece {
+        Piece {
+            steps,
+            table: self.prover.table.settled(),
+            disjunct: self.disjunct,
+            kept: self.kept + self.prover.table.changes(),
+            depth: self.depth + self.open.len(),
+        }
+    }
+
+    /// Checks pieces of a proof of which `before` steps were checked earlier. The first step that is wrong is refused.
+    pub(crate) fn check_pieces(&mut self, pieces: &[Piece], before: usize, steps: &[Step]) -> Result<(), Refusal> {
+        let threads = self.prover.threads().min(pieces.len());
+        let mut workers: Vec<Self> = (0..threads).map(|_| Self::with(self.query, self.prover.share())).collect();
+        for accepted in share(&mut workers, pieces.len(), |worker, k| worker.check_piece(&pieces[k], before, steps)) {
+            let Accepted { leaves, margin, .. } = accepted?;
+            self.accepted.leaves += leaves;
+            self.accepted.margin = self.accepted.margin.min(margin);
+        }
+        Ok(())
+    }
+
+    fn check_piece(&mut self, piece: &Piece, before: usize, steps: &[Step]) -> Result<Accepted, Refusal> {
+        self.reset();
+        self.prover.table = piece.table.settled();
+        (self.disjunct, self.kept, self.depth) = (piece.disjunct, piece.kept, piece.depth);
+        let first = before + piece.steps.start;
+        let steps = &steps[piece.steps.clone()];
+        match self.walk_around(first, steps, &[], &mut Vec::new())? {
+            Some(taken) if taken == steps.len() => Ok(self.accepted),
+            // It was cut where it ends, so it is neither longer nor shorter.
+            _ => Err(Refusal::MissingStep(first + steps.len())),
+        }
+    }
+}
