@@ -10,6 +10,7 @@
 
 mod affine;
 mod backward;
+pub mod boxes;
 pub mod engine;
 mod interval;
 mod propagate;
