@@ -1,6 +1,7 @@
 //! From query to outcome.
 
 use crate::attack;
+use crate::boxes;
 use crate::candidates::{Candidates, lock};
 use crate::clock::Clock;
 use crate::outcome::{DecidedBy, Engine, Options, Outcome, Progress, SearchError, Watch};
@@ -94,7 +95,21 @@ pub fn decide_watched(query: &Query, options: &Options, watch: Watch<'_>) -> Res
 
     let found = Mutex::new(found);
     let mut ended = Ended::OPEN;
-    if options.engine != Engine::Milp {
+    if matches!(options.engine, Engine::Auto | Engine::Boxes)
+        && let Some(layers) = boxes::layers(&examiner, query)
+    {
+        watch(&Progress::Engine(Engine::Boxes));
+        ended = boxes::close(&work, &mut examiner, &mut proof, &layers, &found);
+        if lock(&found).counterexample.is_some() {
+            let found = found.into_inner().unwrap_or_else(|e| e.into_inner());
+            return Ok(found.into_outcome(proof.outcome, DecidedBy::Boxes));
+        }
+    }
+    let may_go_on = |proof: &Proof<'_>| !clock.is_out() && proof.outcome.subproblems < options.subproblems;
+    if matches!(options.engine, Engine::Auto | Engine::Search)
+        && matches!(ended, Ended::Open { .. })
+        && may_go_on(&proof)
+    {
         watch(&Progress::Engine(Engine::Search));
         ended = by_search(&work, &mut examiner, &mut proof, &mut compact, &found);
         if lock(&found).counterexample.is_some() {
@@ -102,9 +117,8 @@ pub fn decide_watched(query: &Query, options: &Options, watch: Watch<'_>) -> Res
             return Ok(found.into_outcome(proof.outcome, DecidedBy::Search));
         }
     }
-    let may_go_on = !clock.is_out() && proof.outcome.subproblems < options.subproblems;
     if let Ended::Open { refused, .. } = &mut ended
-        && may_go_on
+        && may_go_on(&proof)
         && (options.engine == Engine::Milp
             || options.engine == Engine::Auto && !is_round(query) && programs::is_small(&compact))
     {

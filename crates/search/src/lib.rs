@@ -8,6 +8,7 @@
 
 mod attack;
 mod bab;
+mod boxes;
 mod candidates;
 mod clock;
 mod decide;

@@ -10,9 +10,12 @@ use unmoved_property::Verdict;
 /// What decides where bounds and a short attack do not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Engine {
-    /// The search; where it has come to its end and few ReLUs are undecided, the programs.
+    /// Boxes where inputs are few, unless there would be too many; the search; where it has come to its end and few ReLUs are
+    /// undecided, the programs.
     #[default]
     Auto,
+    /// Branch and bound on the box of inputs and the phases of ReLUs, where inputs are few and the region is a box.
+    Boxes,
     /// Branch and bound with optimised multipliers, and refinement.
     Search,
     /// A mixed integer program for points, and branch and bound with linear programs for proofs.
@@ -24,6 +27,7 @@ impl Engine {
     pub fn word(self) -> &'static str {
         match self {
             Self::Auto => "auto",
+            Self::Boxes => "boxes",
             Self::Search => "search",
             Self::Milp => "milp",
         }
@@ -73,6 +77,8 @@ pub enum DecidedBy {
     Slopes,
     /// Branch and bound.
     Search,
+    /// Branch and bound on the box of inputs.
+    Boxes,
     /// Projected gradient descent.
     Attack,
     /// The programs: a MILP solver's point, replayed, or branch and bound by multipliers of linear programs.
@@ -92,6 +98,7 @@ impl DecidedBy {
             Self::Linear => "linear",
             Self::Slopes => "slopes",
             Self::Search => "search",
+            Self::Boxes => "boxes",
             Self::Attack => "attack",
             Self::Milp => "milp",
             Self::Solver => "solver",
@@ -122,6 +129,15 @@ pub struct Outcome {
 pub enum Progress {
     /// What works on the query now.
     Engine(Engine),
+    /// The boxes, now and then.
+    Boxes {
+        /// Boxes bounded.
+        bounded: usize,
+        /// Boxes that wait.
+        open: usize,
+        /// The share of the input region that is done with.
+        done: f64,
+    },
     /// The linear programs, after each disjunct.
     Programs {
         /// The disjunct.

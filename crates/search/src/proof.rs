@@ -178,6 +178,15 @@ impl<'q> Proof<'q> {
     pub(crate) fn certify(&mut self, examiner: &mut Examiner<'_>) -> Result<Certificate, Refusal> {
         let leaves = self.leaves.iter_mut().filter_map(Option::take).flatten();
         let steps = std::iter::once(Step::SplitDisjuncts).chain(leaves).collect();
+        self.certify_steps(examiner, steps)
+    }
+
+    /// The certificate of a proof that other means have found, if the checker agrees.
+    pub(crate) fn certify_steps(
+        &mut self,
+        examiner: &mut Examiner<'_>,
+        steps: Vec<Step>,
+    ) -> Result<Certificate, Refusal> {
         let start = Instant::now();
         let checked = examiner.finish(steps);
         self.outcome.check_time += start.elapsed();

@@ -79,7 +79,9 @@ enum EngineName {
     Search,
     /// A mixed integer program, and branch and bound with linear programs; beyond 40 binaries it needs a build with HiGHS
     Milp,
-    /// The search; where it comes to its end and few ReLUs are undecided, the programs
+    /// Branch and bound on the box of inputs, where these are at most 20
+    Boxes,
+    /// Boxes where inputs are few; the search; where it comes to its end and few ReLUs are undecided, the programs
     Auto,
 }
 
@@ -91,6 +93,7 @@ impl SearchArgs {
         let threads = self.threads.map_or_else(|| Options::default().threads, usize::from);
         let attack = AttackOptions { seed: self.seed, ..AttackOptions::default() };
         let engine = match self.engine {
+            EngineName::Boxes => Engine::Boxes,
             EngineName::Search => Engine::Search,
             EngineName::Milp => Engine::Milp,
             EngineName::Auto => Engine::Auto,

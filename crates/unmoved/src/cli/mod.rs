@@ -115,6 +115,10 @@ impl Output {
             let seconds = start.elapsed().as_secs_f64();
             match progress {
                 Progress::Engine(engine) => eprintln!("{seconds:8.2} s  engine: {}", engine.word()),
+                Progress::Boxes { bounded, open, done } => {
+                    let percent = 100.0 * done;
+                    eprintln!("{seconds:8.2} s  boxes: {bounded} bounded, {open} open, {percent:.2} % proved");
+                }
                 Progress::Programs { disjunct, solved, proved } => eprintln!(
                     "{seconds:8.2} s  programs: disjunct {disjunct} {} after {solved}",
                     if *proved { "proved" } else { "open" }

@@ -1,0 +1,196 @@
+//! Branch and bound on the input box, for networks with few inputs (ReluVal, Wang et al., USENIX Security 2018), with clipping: what a
+//! bound's linear form shows to be safe is cut off the box before it is split. Where one ReLU loses most of a bound, its phases are
+//! split instead, as in the search: with few that are undecided a box is soon linear, and a linear program settles it.
+
+mod part;
+mod tree;
+mod weights;
+
+use crate::candidates::{Candidates, lock};
+use crate::decide::{Ended, Work};
+use crate::outcome::{DecidedBy, Engine, Progress};
+use crate::proof::Proof;
+use part::{Judge, Part, Worked};
+use std::sync::{Condvar, Mutex, MutexGuard};
+use tree::{Place, Tree};
+use unmoved_bounds::boxes::{Layers, Table, Walker};
+use unmoved_check::{Examiner, Step};
+use unmoved_ir::Op;
+use unmoved_property::{Norm, Query, RegionKind};
+
+/// The most inputs of a network whose box is split.
+const MOST_INPUTS: usize = 20;
+/// Reports come after so many boxes.
+const REPORT_EVERY: usize = 1 << 12;
+/// Boxes that a proof may have: it takes up some gigabytes then.
+const MOST_BOXES: usize = 1 << 22;
+/// Where more would be needed at the rate so far, other means are tried.
+const EXPECTED: f64 = (1 << 21) as f64;
+/// Bounds beyond this share of the numbers that they are made of are taken for proved, at first and after refusals.
+const ENOUGH: [f64; 3] = [1e-9, 1e-8, 1e-7];
+
+/// The network of a query whose box is to be split; `None` if that is no good way.
+pub(crate) fn layers(examiner: &Examiner<'_>, query: &Query) -> Option<Layers> {
+    let is_box = !matches!(query.region().kind(), RegionKind::Ball { norm: Norm::L1 | Norm::L2, .. });
+    let few = query.region().len() <= MOST_INPUTS;
+    let conjunctions = query.unsafe_set().iter().all(|c| !c.0.is_empty());
+    (is_box && few && conjunctions).then(|| Layers::new(examiner.lowered()))?
+}
+
+/// Splits the box until every part is proved, a counterexample is found, or there is no end to it.
+pub(crate) fn close(
+    work: &Work<'_, '_>,
+    examiner: &mut Examiner<'_>,
+    proof: &mut Proof<'_>,
+    layers: &Layers,
+    found: &Mutex<Candidates>,
+) -> Ended {
+    let mut refused = None;
+    for enough in ENOUGH {
+        let Some(steps) = search(work, examiner, layers, enough, found, &mut proof.outcome.subproblems) else { break };
+        match proof.certify_steps(examiner, steps) {
+            Ok(certificate) => return Ended::Robust(certificate, DecidedBy::Boxes),
+            // What hangs on rounding is searched again, with a margin.
+            Err(refusal) => refused = Some(refusal),
+        }
+    }
+    Ended::Open { refused, word: None }
+}
+
+/// The steps of a proof, if there is one.
+fn search(
+    work: &Work<'_, '_>,
+    examiner: &Examiner<'_>,
+    layers: &Layers,
+    enough: f64,
+    found: &Mutex<Candidates>,
+    subproblems: &mut usize,
+) -> Option<Vec<Step>> {
+    let input = examiner.bounds()[0].as_ref()?;
+    let mut tree = Tree::default();
+    let root = tree.open();
+    let only = (work.query.unsafe_set().len() == 1).then_some(0);
+    let table = Table::new(layers, &input.lower, &input.upper);
+    let part = Part { place: root, table, disjunct: only, phases: Vec::new(), share: 1.0 };
+    let most = work.options.subproblems.saturating_sub(*subproblems).min(MOST_BOXES);
+    let state = State { open: vec![part], tree, busy: 0, boxes: 0, most, done: 0.0, stopped: false };
+    let judge = Judge::new(work.query, enough);
+    let search = Search { work, judge, layers, found, state: Mutex::new(state), changed: Condvar::new() };
+    std::thread::scope(|scope| {
+        for _ in 1..work.options.threads {
+            scope.spawn(|| search.run());
+        }
+        search.run();
+    });
+    let state = search.state.into_inner().unwrap_or_else(|e| e.into_inner());
+    *subproblems += state.boxes;
+    let network = &examiner.lowered().network;
+    let relus = network.iter().filter(|(_, node)| node.op == Op::Relu).map(|(id, node)| (node.inputs[0].0, id));
+    state.tree.steps(root, &examiner.tabled(), &relus.collect(), work.query.unsafe_set())
+}
+
+struct Search<'s, 'q, 'w> {
+    work: &'s Work<'q, 'w>,
+    judge: Judge,
+    layers: &'s Layers,
+    found: &'s Mutex<Candidates>,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    /// The last is worked on first, so that few wait.
+    open: Vec<Part>,
+    tree: Tree,
+    /// Boxes being worked on.
+    busy: usize,
+    boxes: usize,
+    most: usize,
+    /// The share of the region that is proved.
+    done: f64,
+    stopped: bool,
+}
+
+impl State {
+    /// Whether other means are worth a try before this has gone on for too long.
+    fn is_hopeless(&self, engine: Engine) -> bool {
+        engine == Engine::Auto && self.boxes as f64 > EXPECTED * self.done
+    }
+}
+
+/// Ends the search where its worker panics: the others would wait for it for ever.
+struct Guard<'g, 's, 'q, 'w>(&'g Search<'s, 'q, 'w>);
+
+impl Drop for Guard<'_, '_, '_, '_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.lock().stopped = true;
+            self.0.changed.notify_all();
+        }
+    }
+}
+
+impl Search<'_, '_, '_> {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    fn run(&self) {
+        let _guard = Guard(self);
+        let mut walker = Walker::new(self.layers);
+        while let Some(part) = self.take() {
+            let (place, share) = (part.place, part.share);
+            let mut hit = false;
+            let worked = self.judge.work(&mut walker, part, &mut |x| {
+                hit = lock(self.found).accept_near(self.work.query, x);
+                hit
+            });
+            self.put(place, share, worked, hit);
+        }
+    }
+
+    /// A box to work on; `None` if the search is over.
+    fn take(&self) -> Option<Part> {
+        let mut state = self.lock();
+        loop {
+            if state.stopped {
+                return None;
+            }
+            if let Some(part) = state.open.pop() {
+                state.busy += 1;
+                return Some(part);
+            }
+            if state.busy == 0 {
+                return None;
+            }
+            state = self.changed.wait(state).unwrap_or_else(|e| e.into_inner());
+        }
+    }
+
+    /// What became of a box with so large a share of the region.
+    fn put(&self, place: Place, share: f64, worked: Worked, hit: bool) {
+        let mut state = self.lock();
+        state.busy -= 1;
+        state.boxes += 1;
+        match worked {
+            // It stays open: there will be no proof, but there may be a counterexample elsewhere.
+            Worked::Stuck => {}
+            Worked::Done(node, parts) => {
+                if parts.is_empty() {
+                    state.done += share;
+                }
+                let State { tree, open, .. } = &mut *state;
+                tree.grow(place, node, parts, open);
+            }
+        }
+        let report = state.boxes.is_multiple_of(REPORT_EVERY);
+        let hopeless = report && state.is_hopeless(self.work.options.engine) || state.boxes >= state.most;
+        state.stopped |= hit || hopeless || state.boxes.is_multiple_of(64) && self.work.clock.is_out();
+        let (bounded, open, done) = (state.boxes, state.open.len(), state.done);
+        drop(state);
+        self.changed.notify_all();
+        if report {
+            (self.work.watch)(&Progress::Boxes { bounded, open, done });
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! The work in one box.
+
+use super::tree::{Before, Mix, Multiplier, Node, Place, Then};
+use super::weights::{self, Best};
+use unmoved_bounds::boxes::{Bounded, Form, Table, Walker, Worst};
+use unmoved_check::{End, Side};
+use unmoved_property::Query;
+
+/// A clipped box with less than this share of the volume is bounded afresh before it is split.
+const SHRUNK: f64 = 0.5;
+/// No end is moved by less than this share of the way.
+const WORTHWHILE: f64 = 0.1;
+const ROUNDS: usize = 8;
+/// A ReLU by which more than this share is lost is split, rather than the box.
+const MOST_OF_IT: f64 = 0.3;
+
+/// A box that waits.
+pub(super) struct Part {
+    pub(super) place: Place,
+    pub(super) table: Table,
+    /// The disjunct that it is about, if it is about one.
+    pub(super) disjunct: Option<usize>,
+    /// The ReLUs that were split.
+    pub(super) phases: Vec<Phase>,
+    /// How much of the region it stands for, a share of its parent's.
+    pub(super) share: f64,
+}
+
+/// A ReLU in one phase.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Phase {
+    /// The node that it reads, and the element.
+    node: usize,
+    index: usize,
+    active: bool,
+}
+
+impl Phase {
+    /// What is at most zero in this phase: the value that the ReLU reads, or minus it.
+    fn form(self) -> Form {
+        Form { neurons: vec![(self.node, self.index, if self.active { -1.0 } else { 1.0 })], ..Form::default() }
+    }
+}
+
+pub(super) enum Worked {
+    Done(Node, Vec<Part>),
+    /// The box is a point, or nearly so.
+    Stuck,
+}
+
+/// The unsafe set in floats.
+pub(super) struct Judge {
+    disjuncts: Vec<Vec<Form>>,
+    /// Bounds beyond this share of the numbers that they are made of are taken for proved.
+    enough: f64,
+}
+
+/// What is at most zero wherever a disjunct holds in a box, bounded.
+struct Known {
+    bounded: Bounded,
+    mix: Mix,
+}
+
+impl Judge {
+    pub(super) fn new(query: &Query, enough: f64) -> Self {
+        let terms = |terms: &[(usize, unmoved_ir::Rational)]| {
+            terms.iter().map(|(k, c)| (*k as u32, c.to_f64())).collect::<Vec<_>>()
+        };
+        let form = |c: &unmoved_property::Constraint| Form {
+            outputs: terms(&c.outputs),
+            inputs: terms(&c.inputs),
+            constant: c.constant.to_f64(),
+            neurons: Vec::new(),
+        };
+        Self { enough, disjuncts: query.unsafe_set().iter().map(|c| c.0.iter().map(form).collect()).collect() }
+    }
+
+    /// Bounds, clips, and splits what is left. `candidate` is shown points that seem unsafe, and ends the work by returning true.
+    pub(super) fn work(
+        &self,
+        walker: &mut Walker<'_>,
+        part: Part,
+        candidate: &mut dyn FnMut(&[f64]) -> bool,
+    ) -> Worked {
+        let Part { place, mut table, disjunct, phases, share } = part;
+        let mut before = Vec::new();
+        for round in 0.. {
+            walker.refresh(&mut table);
+            before.push(Before::Refresh);
+            if table.is_empty(self.enough) {
+                return Worked::Done(Node { before, then: Then::Empty }, Vec::new());
+            }
+            let all: Vec<usize> = disjunct.map_or_else(|| (0..self.disjuncts.len()).collect(), |d| vec![d]);
+            let mut points = Vec::new();
+            let mut known: Vec<Vec<Known>> =
+                all.iter().map(|&d| self.known(walker, &table, d, &phases, &mut points)).collect();
+            let closed: Vec<Option<Mix>> = known.iter().map(|known| positive(known, self.enough)).collect();
+            if closed.iter().all(Option::is_some) {
+                let mut closed = closed;
+                let then = match disjunct {
+                    Some(_) => Then::Leaf(closed.swap_remove(0).unwrap_or(Mix::One(0))),
+                    None => Then::Disjuncts(closed, 0),
+                };
+                return Worked::Done(Node { before, then }, Vec::new());
+            }
+            for (&d, known) in all.iter().zip(&known).zip(&closed).filter(|(_, c)| c.is_none()).map(|(k, _)| k) {
+                if self.attack(walker, d, known, &points, &table, candidate) {
+                    return Worked::Stuck;
+                }
+            }
+            if disjunct.is_none() && closed.iter().filter(|c| c.is_none()).count() == 1 {
+                let d = closed.iter().position(Option::is_none);
+                let part = Part { place, table, disjunct: d, phases, share };
+                return Worked::Done(Node { before, then: Then::Disjuncts(closed, 0) }, vec![part]);
+            }
+            if disjunct.is_some() {
+                let (left, closed) = clip(&mut known[0], &mut table, &mut before, self.enough);
+                if let Some(mix) = closed {
+                    return Worked::Done(Node { before, then: Then::Leaf(mix) }, Vec::new());
+                }
+                if left < SHRUNK && round < ROUNDS {
+                    continue;
+                }
+            }
+            let open: Vec<&Bounded> =
+                known.iter().zip(&closed).filter(|(_, c)| c.is_none()).filter_map(|(known, _)| guide(known)).collect();
+            if let Some(worst) = worst(&open) {
+                let Worst { node, index, .. } = worst;
+                let then = Then::Relu { node: node as u32, index: index as u32, parts: 0 };
+                let parts = [false, true].map(|active| {
+                    let (mut table, mut phases) = (table.clone(), phases.clone());
+                    table.fix(walker.layers(), node, index, active);
+                    phases.push(Phase { node, index, active });
+                    Part { place, table, disjunct, phases, share: share / 2.0 }
+                });
+                return Worked::Done(Node { before, then }, parts.into());
+            }
+            let Some((index, at)) = cut(&open, &table) else { return Worked::Stuck };
+            let mut above = table.clone();
+            table.cut_above(index, at);
+            above.cut_below(index, at);
+            let then = Then::Split { index: index as u32, at, parts: 0 };
+            let half = |table| Part { place, table, disjunct, phases: phases.clone(), share: share / 2.0 };
+            let parts = [table, above].map(half);
+            return Worked::Done(Node { before, then }, parts.into());
+        }
+        Worked::Stuck
+    }
+
+    /// Everything that is at most zero wherever the disjunct holds: its constraints, the phases, and the best sum of them all.
+    fn known(
+        &self,
+        walker: &mut Walker<'_>,
+        table: &Table,
+        disjunct: usize,
+        phases: &[Phase],
+        points: &mut Vec<Vec<f64>>,
+    ) -> Vec<Known> {
+        let constraints = &self.disjuncts[disjunct];
+        let mut forms: Vec<Form> = constraints.clone();
+        forms.extend(phases.iter().map(|phase| phase.form()));
+        let bounded = walker.bound(table, &forms);
+        let unit = |k: usize| {
+            let mut weights = vec![0.0; forms.len()];
+            weights[k] = 1.0;
+            weights
+        };
+        let mix = |k, bounded: &Bounded| match k < constraints.len() {
+            true => Mix::One(k as u32),
+            false => several(&unit(k), constraints.len(), phases, bounded),
+        };
+        let mut known: Vec<Known> =
+            bounded.into_iter().enumerate().map(|(k, bounded)| Known { mix: mix(k, &bounded), bounded }).collect();
+        if known.len() > 1 && positive(&known, self.enough).is_none() {
+            let (lower, upper) = table.input();
+            let bounded: Vec<&Bounded> = known.iter().map(|k| &k.bounded).collect();
+            if let Some(Best { weights, point }) = weights::best(&bounded, lower, upper) {
+                points.push(point);
+                let sum = weights::sum(forms.iter(), &weights);
+                known.extend(
+                    walker
+                        .bound(table, &[sum])
+                        .into_iter()
+                        .map(|bounded| Known { mix: several(&weights, constraints.len(), phases, &bounded), bounded }),
+                );
+            }
+        }
+        known
+    }
+
+    fn attack(
+        &self,
+        walker: &mut Walker<'_>,
+        disjunct: usize,
+        known: &[Known],
+        points: &[Vec<f64>],
+        table: &Table,
+        candidate: &mut dyn FnMut(&[f64]) -> bool,
+    ) -> bool {
+        let (lower, upper) = table.input();
+        let corner: Vec<f64> = match best(known) {
+            Some(b) => (0..lower.len()).map(|i| if b.slopes[i] > 0.0 { lower[i] } else { upper[i] }).collect(),
+            None => return false,
+        };
+        let centre: Vec<f64> = lower.iter().zip(upper).map(|(l, u)| l + (u - l) / 2.0).collect();
+        for x in [&corner, &centre].into_iter().chain(points) {
+            let y = walker.output(x);
+            let value = |f: &Form| {
+                let outputs: f64 = f.outputs.iter().map(|&(k, c)| c * y[k as usize]).sum();
+                outputs + f.inputs.iter().map(|&(i, p)| p * x[i as usize]).sum::<f64>() + f.constant
+            };
+            if self.disjuncts[disjunct].iter().all(|f| value(f) <= 0.0) && candidate(x) {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// A sum by weights of the constraints, then the phases. In the certificate a phase's share is part of its ReLU's multiplier: minus or plus that
+/// share beside what the form reads the ReLU with, if it is active.
+fn several(weights: &[f64], constraints: usize, phases: &[Phase], bounded: &Bounded) -> Mix {
+    let (weights, shares) = weights.split_at(constraints);
+    let used = phases.iter().zip(shares).filter(|(_, share)| **share > 0.0);
+    let multiplier = |((phase, share), adjoint): ((&Phase, &f64), &f64)| Multiplier {
+        node: phase.node,
+        index: phase.index,
+        mu: if phase.active { adjoint - share } else { *share },
+    };
+    Mix::Several { weights: weights.into(), phases: used.zip(&bounded.adjoints).map(multiplier).collect() }
+}
+
+/// The bound that comes nearest to proving something.
+fn best(known: &[Known]) -> Option<&Bounded> {
+    known.iter().map(|k| &k.bounded).max_by(|a, b| a.minimum.total_cmp(&b.minimum))
+}
+
+/// The bound that tells where to split: one that loses something, for a sum of phases alone may lose nothing and prove nothing.
+fn guide(known: &[Known]) -> Option<&Bounded> {
+    let loses = |k: &&Known| k.bounded.worst.lost > 0.0;
+    let minimum = |k: &&Known| k.bounded.minimum;
+    let losing = known.iter().filter(loses).max_by(|a, b| minimum(a).total_cmp(&minimum(b)));
+    losing.map(|k| &k.bounded).or_else(|| best(known))
+}
+
+/// What never holds.
+fn positive(known: &[Known], enough: f64) -> Option<Mix> {
+    let positive = |k: &&Known| k.bounded.minimum > enough * k.bounded.size;
+    known.iter().find(positive).map(|k| k.mix.clone())
+}
+
+/// Cuts off the box what is shown to be safe. Returns what share of the volume is left, and what is found never to hold in it.
+fn clip(known: &mut [Known], table: &mut Table, before: &mut Vec<Before>, enough: f64) -> (f64, Option<Mix>) {
+    let mut left = 1.0;
+    loop {
+        let mut share = 1.0;
+        for Known { bounded: b, mix } in known.iter() {
+            let mut ends = Vec::new();
+            let (lower, upper) = table.input();
+            let slack = enough * b.size;
+            for (index, &slope) in b.slopes.iter().enumerate() {
+                let (l, u) = (lower[index], upper[index]);
+                // Where the form is zero, moved outward by what rounding may be.
+                let room = (slack - b.minimum) / slope.abs();
+                if slope != 0.0 && room < (1.0 - WORTHWHILE) * (u - l) {
+                    share *= room / (u - l);
+                    let (side, at) = if slope > 0.0 { (Side::Upper, l + room) } else { (Side::Lower, u - room) };
+                    ends.push(End { index: index as u32, side, at });
+                }
+            }
+            for end in &ends {
+                match end.side {
+                    Side::Upper => table.cut_above(end.index as usize, end.at),
+                    Side::Lower => table.cut_below(end.index as usize, end.at),
+                }
+            }
+            if !ends.is_empty() {
+                before.push(Before::Clip { mix: mix.clone(), ends });
+                break;
+            }
+        }
+        if share == 1.0 {
+            return (left, None);
+        }
+        left *= share;
+        let (lower, upper) = table.input();
+        for Known { bounded: b, .. } in known.iter_mut() {
+            let least = b.slopes.iter().zip(lower.iter().zip(upper)).map(|(a, (l, u))| (a * l).min(a * u));
+            b.minimum = b.constant + least.sum::<f64>();
+        }
+        if let Some(mix) = positive(known, enough) {
+            return (left, Some(mix));
+        }
+    }
+}
+
+/// Where to cut: the input that the relaxation loses most by.
+fn cut(open: &[&Bounded], table: &Table) -> Option<(usize, f64)> {
+    let (lower, upper) = table.input();
+    let mut score = vec![0.0; lower.len()];
+    for best in open {
+        for (i, s) in score.iter_mut().enumerate() {
+            *s += best.blame[i] + 1e-3 * best.slopes[i].abs() * (upper[i] - lower[i]);
+        }
+    }
+    let index = (0..score.len()).max_by(|&a, &b| score[a].total_cmp(&score[b]))?;
+    let (l, u) = (lower[index], upper[index]);
+    let at = l + (u - l) / 2.0;
+    (at > l && at < u).then_some((index, at))
+}
+
+/// The ReLU to split, where one has a large share in what is lost.
+fn worst(open: &[&Bounded]) -> Option<Worst> {
+    let [best] = open else { return None };
+    let lost: f64 = best.blame.iter().sum();
+    (best.worst.lost > MOST_OF_IT * lost && lost > 0.0).then_some(best.worst)
+}
