@@ -3,7 +3,7 @@
 use crate::attack::centre;
 use crate::{AttackOptions, DecidedBy, Engine, Options, attack, decide};
 use std::sync::Arc;
-use unmoved_check::{Arithmetic, check, replay};
+use unmoved_check::{Arithmetic, check, replay, replay_point};
 use unmoved_ir::testing::{Recipe, Rng, random_network};
 use unmoved_ir::{Exact, Network, Rational};
 use unmoved_property::{Conjunction, Constraint, InputRegion, Norm, Query, Reason, RegionKind, Verdict};
@@ -41,7 +41,7 @@ fn no_sample_contradicts_a_verdict() {
             }
             Verdict::Violated(found) => {
                 seen[1] += 1;
-                assert_eq!(replay(&query, &found.input).as_ref(), Ok(found), "case {case}");
+                assert_eq!(replay_point(&query, &found.input).as_ref(), Ok(found), "case {case}");
             }
             Verdict::Unknown(_) => seen[2] += 1,
         }
@@ -113,7 +113,7 @@ fn an_attack_alone_finds_points_of_every_ball_and_proves_nothing() {
         let outcome = attack(&query, &options).unwrap();
         match &outcome.verdict {
             Verdict::Violated(c) => {
-                assert_eq!(replay(&query, &c.input).as_ref(), Ok(c), "case {case}");
+                assert_eq!(replay_point(&query, &c.input).as_ref(), Ok(c), "case {case}");
                 let RegionKind::Ball { norm, .. } = query.region().kind() else { unreachable!("a ball") };
                 found[[Norm::Linf, Norm::L1, Norm::L2].iter().position(|n| n == norm).unwrap()] += 1;
             }
@@ -289,7 +289,7 @@ mod odd {
                             }
                             Verdict::Violated(found) => {
                                 seen[1] += 1;
-                                assert_eq!(replay(&query, &found.input).as_ref(), Ok(found));
+                                assert_eq!(replay_point(&query, &found.input).as_ref(), Ok(found));
                             }
                             Verdict::Unknown(_) => seen[2] += 1,
                         }

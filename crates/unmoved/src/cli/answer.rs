@@ -33,7 +33,7 @@ impl KeepArgs {
 /// Writes the input that a verdict speaks of, if it is asked for.
 pub(crate) fn save_input(path: Option<&Path>, query: &Query, verdict: &Verdict) -> Result<(), CliError> {
     let input = match verdict {
-        Verdict::Violated(c) => &c.input,
+        Verdict::Violated(c) => &c.input.nearest,
         Verdict::Unknown(Reason::F32Only(input)) => input,
         _ => return Ok(()),
     };
