@@ -11,6 +11,7 @@ mod bab;
 mod candidates;
 mod clock;
 mod decide;
+mod firm;
 mod goals;
 mod history;
 mod outcome;
@@ -23,6 +24,7 @@ mod tree;
 
 pub use attack::{AttackOptions, attack};
 pub use decide::{decide, decide_watched};
+pub use firm::{firm_up, is_firm};
 pub use outcome::{DecidedBy, Engine, Options, Outcome, Progress, SearchError, Watch};
 
 #[cfg(test)]

@@ -154,5 +154,8 @@ fn points_that_name_elements_wrongly() {
     let outside = Err(ReplayError::Outside);
     assert_eq!(replay_point(&fixed(), &point([f32::NAN, 0.3], &[(1, "3/10")])), outside);
     assert_eq!(replay_point(&fixed(), &point([0.25, f32::INFINITY], &[(1, "3/10")])), outside);
-    assert_eq!(replay_point(&sum(&[1.0, -1.0], None, false), &point([0.25, 0.5], &[])), replay(&sum(&[1.0, -1.0], None, false), &[0.25, 0.5]));
+    assert_eq!(
+        replay_point(&sum(&[1.0, -1.0], None, false), &point([0.25, 0.5], &[])),
+        replay(&sum(&[1.0, -1.0], None, false), &[0.25, 0.5])
+    );
 }
