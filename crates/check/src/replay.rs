@@ -32,7 +32,7 @@ pub fn replay(query: &Query, input: &[f32]) -> Result<Counterexample, ReplayErro
 }
 
 /// [`replay`] of a point whose elements need not be float32. Such an element is enclosed by dyadic numbers, some 2^-100 of it
-/// wide, and the point accepted if all that is so enclosed is unsafe; a tie is not recognised then.
+/// wide, and the point accepted if all that is so enclosed is unsafe; a tie is recognised only where such elements have no say.
 pub fn replay_point(query: &Query, point: &Point) -> Result<Counterexample, ReplayError> {
     let network = query.network();
     let output = network.forward(&point.nearest)?;
@@ -89,7 +89,8 @@ fn enclose(value: &Rational) -> (Exact, Exact) {
 }
 
 /// How far each output may be from its computed value because of rounded weights and of how far the input may be:
-/// `E = |W| E_in + eta |W| (|x| + E_in) + beta`, exactly; a maximum moves no more than the most that moves in it.
+/// `E = |W| E_in + eta |W| (|x| + E_in) + beta`, exactly; a maximum moves no more than the most that moves in it, and a ReLU that
+/// stays inactive not at all.
 fn radius(network: &Network, input: &[Exact], of_input: &[Exact]) -> Result<Vec<Exact>, IrError> {
     if !network.has_slack() && of_input.iter().all(|r| r.signum() == 0) {
         return Ok(vec![Exact::ZERO; network.output_len()]);
@@ -101,7 +102,10 @@ fn radius(network: &Network, input: &[Exact], of_input: &[Exact]) -> Result<Vec<
         let read = |k: usize| &radii[layer.inputs[k]];
         let radius = match &layer.kind {
             Kind::Input => of_input.to_vec(),
-            Kind::Relu => read(0).clone(),
+            Kind::Relu => zip(&values[layer.inputs[0]], read(0), |x, r| {
+                // What is negative wherever it may be becomes zero.
+                if (x + r).signum() <= 0 { Exact::ZERO } else { r.clone() }
+            }),
             Kind::Gather(g) => {
                 (0..layer.image.len()).map(|k| g.source(k).map_or(Exact::ZERO, |i| read(0)[i].clone())).collect()
             }

@@ -140,6 +140,16 @@ fn what_decides_is_the_point_and_not_the_float_next_to_it() {
 }
 
 #[test]
+fn a_tie_counts_where_inactive_relus_leave_nothing_else() {
+    // h = (x0 - x1, ...) is negative, so both outputs are 0 whatever stands in the last digits of x1.
+    let tenths: Rational = "3/10".parse().unwrap();
+    let region = InputRegion::boxed(vec![Rational::ZERO, tenths.clone()], vec![Rational::ONE, tenths]).unwrap();
+    let query = Query::new(tiny(), region, vec![Conjunction(vec![Constraint::at_most(0, 1)])]).unwrap();
+    let tie = replay_point(&query, &point([0.0, 0.3], &[(1, "3/10")])).unwrap();
+    assert!(tie.boundary && tie.real_only && tie.output == [0.0, 0.0]);
+}
+
+#[test]
 fn points_that_name_elements_wrongly() {
     let wrong: [&[(usize, &str)]; 5] = [
         &[(1, "0.30000000000000000001")],
