@@ -41,10 +41,38 @@ pub enum VnnlibFileError {
 /// Reads a property of a network in VNN-LIB, plain or compressed by gzip: one query per box of inputs, at least one. The
 /// property holds if nothing is unsafe in any of them.
 pub fn read_vnnlib(path: &Path, network: &Arc<Network>) -> Result<Vec<Query>, VnnlibFileError> {
-    let limit = most(path);
-    let text = read_text(path, limit).map_err(|source| VnnlibFileError::Io { path: path.into(), source })?;
-    let text = text.ok_or_else(|| VnnlibFileError::TooLarge { path: path.into(), limit })?;
-    vnnlib::read(&text, network).map_err(|e| VnnlibFileError::Vnnlib { path: path.into(), source: Box::new(e) })
+    VnnlibFile::open(path)?.queries(network)
+}
+
+/// The text of a property file, plain or compressed by gzip, before it is known which network it is about.
+#[derive(Debug)]
+pub struct VnnlibFile {
+    path: PathBuf,
+    text: String,
+}
+
+impl VnnlibFile {
+    /// Reads a file.
+    pub fn open(path: &Path) -> Result<Self, VnnlibFileError> {
+        let limit = most(path);
+        let text = read_text(path, limit).map_err(|source| VnnlibFileError::Io { path: path.into(), source })?;
+        let text = text.ok_or_else(|| VnnlibFileError::TooLarge { path: path.into(), limit })?;
+        Ok(Self { path: path.into(), text })
+    }
+
+    /// The version and the networks that it declares; see [`vnnlib::declarations`].
+    pub fn declarations(&self) -> Result<vnnlib::Declarations, VnnlibFileError> {
+        vnnlib::declarations(&self.text).map_err(|e| self.error(e))
+    }
+
+    /// One query per box of inputs; see [`vnnlib::read`].
+    pub fn queries(&self, network: &Arc<Network>) -> Result<Vec<Query>, VnnlibFileError> {
+        vnnlib::read(&self.text, network).map_err(|e| self.error(e))
+    }
+
+    fn error(&self, error: VnnlibError) -> VnnlibFileError {
+        VnnlibFileError::Vnnlib { path: self.path.clone(), source: Box::new(error) }
+    }
 }
 
 /// How many bytes a file may have, decompressed: 64 MiB and ten times its size, within [`MAX_BYTES`]. A pipe may have none

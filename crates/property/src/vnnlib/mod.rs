@@ -11,11 +11,13 @@
 //! of the file, decimals and all, and what bounds an input strictly becomes its end and a strict constraint.
 //! Where disjuncts bound the inputs differently, each box is a query of its own; the property holds if all of them do.
 
+mod declare;
 mod error;
 mod formula;
 mod parse;
 mod scan;
 
+pub use declare::{Declarations, NetworkDeclaration, TensorDeclaration, Version, declarations};
 pub use error::{VnnlibError, VnnlibProblem};
 
 use crate::{Conjunction, Constraint, InputRegion, Query};

@@ -11,7 +11,7 @@ const DECLARED: &str =
 (assert (>= X_0 0))(assert (<= X_0 1))(assert (>= X_1 0))(assert (<= X_1 1))\n";
 
 fn raw(name: &str, file: &'static str, content: impl Fn() -> Vec<u8> + Send + Sync + 'static) -> Case {
-    let arguments = ["verify", "m.unm", file, "--time-limit", "1", "--threads", "1"];
+    let arguments = ["verify", file, "--network", "m.unm", "--time-limit", "1", "--threads", "1"];
     Case::new(format!("vnnlib-{name}"), &arguments, move |folder| {
         write(folder, "m.unm", NETWORK);
         write(folder, file, content());
@@ -104,7 +104,7 @@ pub(crate) fn cases() -> Vec<Case> {
         raw("bomb-of-10-GB", "p.vnnlib.gz", || bomb(10 << 10)),
         raw("bomb-of-10-GB-without-its-ending", "p.vnnlib", || bomb(10 << 10)),
         raw("gzip-cut-off", "p.vnnlib.gz", || bomb(16)[..100].to_vec()),
-        Case::new("vnnlib-is-an-endless-device", &["verify", "m.unm", "/dev/zero"], |folder| {
+        Case::new("vnnlib-is-an-endless-device", &["verify", "/dev/zero", "--network", "m.unm"], |folder| {
             write(folder, "m.unm", NETWORK);
         }),
     ]
