@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use unmoved_ir::Network;
 use unmoved_property::Query;
-use unmoved_property::vnnlib::{self, MAX_BYTES, VnnlibError};
+use unmoved_property::vnnlib::{self, Declarations, MAX_BYTES, VnnlibError};
 
 /// A property file that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -28,14 +28,21 @@ pub enum VnnlibFileError {
         /// The most bytes that it may have.
         limit: u64,
     },
-    /// What it says.
-    #[error("{path}: {source}")]
+    /// What it says. The message shows the line, where there is one.
+    #[error("{}", in_file(path, source))]
     Vnnlib {
         /// The file.
         path: PathBuf,
         /// What is wrong.
         source: Box<VnnlibError>,
     },
+}
+
+fn in_file(path: &Path, error: &VnnlibError) -> String {
+    match error {
+        VnnlibError::Text { place, problem } => format!("{problem}\n{}", place.excerpt(path.display())),
+        _ => format!("{}: {error}", path.display()),
+    }
 }
 
 /// Reads a property of a network in VNN-LIB, plain or compressed by gzip: one query per box of inputs, at least one. The
@@ -54,14 +61,16 @@ pub struct VnnlibFile {
 impl VnnlibFile {
     /// Reads a file.
     pub fn open(path: &Path) -> Result<Self, VnnlibFileError> {
-        let limit = most(path);
-        let text = read_text(path, limit).map_err(|source| VnnlibFileError::Io { path: path.into(), source })?;
-        let text = text.ok_or_else(|| VnnlibFileError::TooLarge { path: path.into(), limit })?;
-        Ok(Self { path: path.into(), text })
+        let (limit, path) = (most(path), path.to_owned());
+        match read_text(&path, limit) {
+            Ok(Some(text)) => Ok(Self { path, text }),
+            Ok(None) => Err(VnnlibFileError::TooLarge { path, limit }),
+            Err(source) => Err(VnnlibFileError::Io { path, source }),
+        }
     }
 
     /// The version and the networks that it declares; see [`vnnlib::declarations`].
-    pub fn declarations(&self) -> Result<vnnlib::Declarations, VnnlibFileError> {
+    pub fn declarations(&self) -> Result<Declarations, VnnlibFileError> {
         vnnlib::declarations(&self.text).map_err(|e| self.error(e))
     }
 

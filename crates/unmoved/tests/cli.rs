@@ -150,3 +150,11 @@ fn the_normalisation_of_a_file_is_part_of_what_is_proved() {
     assert_eq!(unmoved(&["check", "units.nnet", &query, proof]).2, 0);
     assert_eq!(unmoved(&["check", "tiny.unm", &query, proof]).2, 1);
 }
+
+#[test]
+fn the_competition_may_list_its_networks() {
+    for (list, word) in [("[('f', 'tiny.unm')]", "sat\n"), ("[('g', 'tiny.unm')]", "error\n")] {
+        let (stdout, _, code) = unmoved(&["vnncomp", "v1", "test", list, "tensors.vnnlib", "/dev/stdout", "60"]);
+        assert!(code == 0 && stdout.starts_with(word), "{stdout}");
+    }
+}

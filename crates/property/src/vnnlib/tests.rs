@@ -70,7 +70,8 @@ fn numbers_are_not_rounded() {
 fn refusals(texts: &[&str]) -> String {
     let message = |text: &str| match read(text, &network()) {
         Ok(queries) => panic!("{text} is read as {} queries", queries.len()),
-        Err(error) => format!("{}\n    {error}\n", text.replace(DECLARED, "... ").replace(BOX, "... ")),
+        Err(VnnlibError::Text { place, problem }) => format!("{problem}\n{}\n\n", place.excerpt("p.vnnlib")),
+        Err(error) => format!("{error}\n"),
     };
     texts.iter().map(|t| message(t)).collect()
 }
@@ -131,7 +132,7 @@ fn what_is_no_vnnlib_is_refused_with_its_place() {
 #[test]
 fn what_is_no_query_about_the_network_is_refused() {
     let refused = |text: &str| read(&format!("{DECLARED}{text}"), &network()).unwrap_err();
-    let unbounded = |input, side| VnnlibError::Unbounded { input, inputs: 2, side };
+    let unbounded = |input, side| VnnlibError::Unbounded { input: format!("X_{input}"), inputs: 2, side };
     assert_eq!(refused("(assert (<= Y_0 1))"), unbounded(0, "lower"));
     assert_eq!(refused("(assert (>= X_0 1)) (assert (>= X_1 1))"), unbounded(0, "upper"));
     let boxes = "(assert (and (<= X_0 1) (>= X_0 0) (>= X_1 0))) (assert (or (<= X_1 1) (<= Y_0 2)))";

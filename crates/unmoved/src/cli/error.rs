@@ -96,8 +96,9 @@ impl From<VnnlibFileError> for CliError {
         let VnnlibFileError::Vnnlib { source, .. } = &error else { return Self::new("U0003", error) };
         match &**source {
             VnnlibError::Property(_) => Self::new("U0200", error),
+            VnnlibError::Text { problem: VnnlibProblem::NotBuilt(_), .. } => Self::new("U0202", error),
             VnnlibError::Text { problem: VnnlibProblem::Unsupported { .. }, .. } => Self::new("U0201", &error)
-                .note("VNN-LIB 1.0 with linear constraints is read; docs/verify.md describes it"),
+                .note("VNN-LIB 1.0 and 2.0 with linear constraints are read; docs/vnnlib.md describes them"),
             _ => Self::new("U0201", error),
         }
     }
