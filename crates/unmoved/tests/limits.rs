@@ -93,3 +93,17 @@ fn a_search_ends_at_its_limits() {
     assert!(text.contains(r#""verdict":"unknown""#) && text.contains(r#""reason":"memory-limit""#), "{text}");
     assert_eq!(code, 3);
 }
+
+#[test]
+fn a_result_goes_through_a_link_and_leaves_it_there() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models");
+    let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+    std::fs::write(&file, "something longer than a result").expect("writable");
+    std::os::unix::fs::symlink(&file, &link).expect("a link");
+    let results = link.to_str().expect("UTF-8");
+    let (_, code, _) = unmoved(&models, &["vnncomp", "v1", "test", "tiny.unm", "holds.vnnlib", results, "60"]);
+    assert_eq!(code, 0);
+    assert!(link.symlink_metadata().expect("it is there").is_symlink());
+    assert_eq!(std::fs::read_to_string(&file).expect("written"), "unsat\n");
+}

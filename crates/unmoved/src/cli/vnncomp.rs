@@ -88,9 +88,10 @@ fn word(verdict: &Verdict) -> &'static str {
     }
 }
 
-/// Writes the file whole or not at all: a neighbour takes its place. What is no file, such as a pipe, is written to.
+/// Writes the file whole or not at all: a neighbour takes its place. What is no file itself, such as a pipe, or a link like
+/// /dev/stdout, whatever it leads to, stays what it is and is written to.
 fn write(path: &Path, text: &str) -> Result<(), CliError> {
-    let is_other = path.metadata().is_ok_and(|m| !m.is_file());
+    let is_other = path.symlink_metadata().is_ok_and(|m| !m.is_file());
     let written = if is_other {
         std::fs::write(path, format!("{text}\n"))
     } else {
