@@ -135,6 +135,25 @@ impl InputRegion {
         &self.enclosing
     }
 
+    /// Lower and upper bounds of every element, if the region is all that lies between them: a box or an l-inf ball.
+    pub fn exact_box(&self) -> Option<(Vec<Rational>, Vec<Rational>)> {
+        match &self.kind {
+            RegionKind::Box { lower, upper } => Some((lower.clone(), upper.clone())),
+            RegionKind::Ball { centre, norm: Norm::Linf, eps, range } => {
+                let ends = |c: &f64| {
+                    let c = Rational::from_f64(*c)?;
+                    let (lower, upper) = (&c - eps, &c + eps);
+                    Some(match range {
+                        Some((least, most)) => (lower.max(least.clone()), upper.min(most.clone())),
+                        None => (lower, upper),
+                    })
+                };
+                centre.iter().map(ends).collect()
+            }
+            RegionKind::Ball { norm: Norm::L1 | Norm::L2, .. } => None,
+        }
+    }
+
     pub(crate) fn radius(&self) -> f64 {
         self.radius
     }

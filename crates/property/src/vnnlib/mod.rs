@@ -31,10 +31,12 @@ mod queries;
 mod scan;
 mod v1;
 mod v2;
+mod write;
 
 pub use declare::{Declarations, NetworkDeclaration, TensorDeclaration, Version, declarations};
 pub use error::{NotBuilt, VnnlibError, VnnlibProblem};
 pub use place::Place;
+pub use write::{WriteError, write};
 
 use crate::Query;
 use std::sync::Arc;
