@@ -83,7 +83,11 @@ pub(crate) fn cases() -> Vec<Case> {
         }),
         asserting("disjunction-of-500000", || format!("(or {})", "(<= Y_0 -1)".repeat(500_000))).may_be_answered(),
         asserting("conjunction-of-500000", || format!("(and {})", "(<= Y_0 -1)".repeat(500_000))).may_be_answered(),
-        asserting("disjunction-of-100000-boxes", || boxes(100_000)),
+        // To say so may take longer than what the others are given, on a busy machine.
+        Case::new("vnnlib-disjunction-of-100000-boxes", &["verify", "p.vnnlib", "--network", "m.unm"], |folder| {
+            write(folder, "m.unm", NETWORK);
+            write(folder, "p.vnnlib", format!("{DECLARED}(assert {})\n", boxes(100_000)));
+        }),
         asserting("disjunction-of-60000-boxes", || boxes(60_000)).may_be_answered(),
         asserting("variable-beyond-the-network", || "(<= Y_4294967296 0)".into()),
         asserting("variable-of-1000000-digits", || format!("(<= Y_{} 0)", "9".repeat(1_000_000))),
