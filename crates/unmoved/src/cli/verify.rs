@@ -60,6 +60,11 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     firm(&queries[index], &mut outcomes[index], &options, start);
     let report = Report { declared, queries: &queries, outcomes, seconds: start.elapsed().as_secs_f64() };
     report.save(&args.keep)?;
+    if let (Verdict::Violated(found), Some(_)) = (&report.telling().1.verdict, &args.keep.counterexample)
+        && !found.input.exact.is_empty()
+    {
+        output.note("note: the region holds no float32 input; the file that was written holds the nearest one");
+    }
     let result = report.result()?;
     print(&if output.is_json() { report.json() } else { result });
     if !output.is_json() {
