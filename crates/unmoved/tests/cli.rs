@@ -106,6 +106,31 @@ fn every_box_of_a_property_has_its_certificate() {
 }
 
 #[test]
+fn properties_are_converted_between_versions_and_mean_the_same() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    for (property, code) in [("holds.vnnlib", 0), ("boxes.vnnlib", 0), ("boxes-violated.vnnlib", 1)] {
+        let (two, one) = (path("two.vnnlib"), path("one.vnnlib"));
+        let (stdout, stderr, done) = unmoved(&["convert", property, &two, "--network", "tiny.unm"]);
+        assert!(done == 0 && stdout.contains("VNN-LIB 2.0") && stdout.contains("the same queries"), "{stdout}{stderr}");
+        let back = ["convert", &two, &one, "--network", "tiny.unm", "--vnnlib", "1.0", "--format", "json"];
+        let (stdout, stderr, done) = unmoved(&back);
+        assert!(
+            done == 0 && stdout.contains(r#""version":"1.0""#) && stdout.contains(r#""same":true"#),
+            "{stdout}{stderr}"
+        );
+        for file in [&two, &one] {
+            assert_eq!(unmoved(&["verify", file, "--network", "tiny.unm"]).2, code, "{property} as {file}");
+        }
+    }
+    // The query of an image is written by its ending alone, and decided as `robust` does.
+    let query = path("query.vnnlib");
+    let question = ["encode", "tiny.unm", "--image", "tiny.npy", "--eps", "0.01", "--write", &query];
+    assert_eq!(unmoved(&question).2, 0);
+    assert_eq!(unmoved(&["verify", &query, "--network", "tiny.unm"]).2, 0);
+}
+
+#[test]
 fn converting_there_and_back_gives_the_same_bytes() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();

@@ -52,6 +52,10 @@ pub struct TensorDeclaration {
     pub shape: Vec<usize>,
 }
 
+/// The most tensors that a text may declare, and the most extents of each; we can hold two of rank four.
+pub(super) const MAX_TENSORS: usize = 4096;
+pub(super) const MAX_RANK: usize = 64;
+
 /// Reads the declarations of a text and none of its assertions: 1.0 is recognised by its first word.
 ///
 /// What [`super::read`] refuses as not built yet (several networks, hidden tensors, types other than `real`) is declared all the same.
@@ -80,8 +84,10 @@ pub fn declarations(text: &str) -> Result<Declarations, VnnlibError> {
 
 /// Whether a text claims to be in a version that has a name.
 pub(super) fn is_two(text: &str) -> bool {
-    let mut scanner = Scanner::new(text, Dialect::One);
-    scanner.take(Token::Open) && matches!(scanner.peek(), Token::Word(word) if word.starts_with("vnnlib-version"))
+    let mut scanner = Scanner::new(text, Dialect::Two);
+    // With a blank after the parenthesis it is wrong, but no 1.0 either.
+    let claims = |token| matches!(token, Token::Statement("vnnlib-version") | Token::Word("vnnlib"));
+    claims(scanner.peek()) || (scanner.take(Token::Open) && claims(scanner.peek()))
 }
 
 /// The declarations with their places.
@@ -150,6 +156,9 @@ fn network<'a>(scanner: &mut Scanner<'a>, names: &mut HashSet<&'a str>) -> Resul
     let (mut equivalences, mut tensors) = (Vec::new(), Vec::new());
     while let Token::Statement(word @ ("isomorphic-to" | "equal-to")) = scanner.peek() {
         let word = if word == "equal-to" { "equal-to" } else { "isomorphic-to" };
+        if equivalences.len() == MAX_TENSORS {
+            return Err(scanner.error(scanner.at(), VnnlibProblem::TooManyDeclared));
+        }
         equivalences.push((word, scanner.at()));
         scanner.advance();
         declared_name(scanner, "the name of another network")?;
@@ -179,6 +188,9 @@ fn tensor<'a>(scanner: &mut Scanner<'a>, kind: Kind, names: &mut HashSet<&'a str
     if !names.insert(name) {
         return Err(scanner.error(at, VnnlibProblem::DeclaredTwice(quote(name))));
     }
+    if names.len() > MAX_TENSORS {
+        return Err(scanner.error(at, VnnlibProblem::TooManyDeclared));
+    }
     let (sort, sort_at) = declared_name(scanner, "the type of the elements, such as real")?;
     let start = scanner.at();
     let mut shape = Vec::new();
@@ -188,6 +200,9 @@ fn tensor<'a>(scanner: &mut Scanner<'a>, kind: Kind, names: &mut HashSet<&'a str
             scanner.expect(Token::Mark(','), "`,` or `]`")?;
         }
         let (word, at) = scanner.word("an extent or `]`")?;
+        if shape.len() == MAX_RANK {
+            return Err(scanner.error(at, VnnlibProblem::TooManyDeclared));
+        }
         let extent = word.parse().ok().filter(|&n| n > 0);
         shape.push(extent.ok_or_else(|| scanner.error(at, VnnlibProblem::Extent(quote(word))))?);
     }

@@ -1,5 +1,6 @@
 //! What can be wrong with a VNN-LIB text, and where.
 
+use super::declare::{MAX_RANK, MAX_TENSORS};
 use super::{MAX_BOXES, MAX_CONSTRAINTS, MAX_DEPTH, MAX_SIZE, Place};
 use crate::PropertyError;
 
@@ -98,6 +99,9 @@ pub enum VnnlibProblem {
     /// A name that begins like none, or a keyword.
     #[error("{0} is no name: names are letters, digits and _, begin with a letter, and are not `and` or `or`")]
     NotAName(String),
+    /// More than any network has.
+    #[error("a text declares at most {MAX_TENSORS} tensors, each of at most {MAX_RANK} extents")]
+    TooManyDeclared,
     /// An extent of a shape that is no positive integer.
     #[error("{0} is no extent: a shape is a list of positive integers such as [1,5]")]
     Extent(String),

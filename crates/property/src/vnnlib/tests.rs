@@ -327,7 +327,7 @@ fn elements_stand_in_row_major_order() {
         let query = read(&text, &network).unwrap().remove(0);
         let RegionKind::Box { lower, .. } = query.region().kind() else { panic!("a box") };
         assert_eq!(*lower, (0..6).map(Rational::from).collect::<Vec<_>>());
-        let again = read(&write(&[query.clone()], Version::V2 { minor: 0 }).unwrap(), &network).unwrap();
+        let again = read(&write(std::slice::from_ref(&query), Version::V2 { minor: 0 }).unwrap(), &network).unwrap();
         assert_eq!(again[0].digest(), query.digest());
     }
     // As many elements in another order of extents are another tensor.

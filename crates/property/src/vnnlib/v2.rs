@@ -158,9 +158,11 @@ impl Tensors {
                 let (word, at) = scanner.word("an index")?;
                 if let Some(&extent) = tensor.shape.get(found) {
                     let index = word.parse().ok().filter(|&index: &usize| index < extent);
-                    let (name, shape) = (quote(name), shape_text(&tensor.shape));
-                    let outside = VnnlibProblem::Index { index: quote(word), name, shape };
-                    element = element * extent + index.ok_or_else(|| scanner.error(at, outside))?;
+                    let outside = || {
+                        let (name, shape) = (quote(name), shape_text(&tensor.shape));
+                        scanner.error(at, VnnlibProblem::Index { index: quote(word), name, shape })
+                    };
+                    element = element * extent + index.ok_or_else(outside)?;
                 }
                 found += 1;
                 if scanner.take(Token::Mark(']')) {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 use unmoved::core::{EncodeError, SolverError};
-use unmoved::property::vnnlib::{VnnlibError, VnnlibProblem};
+use unmoved::property::vnnlib::{VnnlibError, VnnlibProblem, WriteError};
 use unmoved::search::SearchError;
 use unmoved::{ModelError, VnnlibFileError, onnx};
 
@@ -101,6 +101,12 @@ impl From<VnnlibFileError> for CliError {
                 .note("VNN-LIB 1.0 and 2.0 with linear constraints are read; docs/vnnlib.md describes them"),
             _ => Self::new("U0201", error),
         }
+    }
+}
+
+impl From<WriteError> for CliError {
+    fn from(error: WriteError) -> Self {
+        Self::new("U0203", error)
     }
 }
 

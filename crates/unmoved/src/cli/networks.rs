@@ -55,7 +55,7 @@ fn quoted(text: &str) -> Option<(&str, &str)> {
 
 /// The file of the network that the property is about.
 pub(crate) fn of_property<'a>(networks: &'a [NetworkFile], declared: &Declarations) -> Result<&'a Path, CliError> {
-    let wrong = |message: String| Err(CliError::new("U0203", message));
+    let wrong = |message: String| Err(CliError::new("U0204", message));
     let names: Vec<&str> = declared.networks.iter().map(|n| n.name.as_str()).collect();
     let [only] = networks else {
         for network in networks {
