@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::{fs, io};
 use unmoved_check::{Certificate, LinearForm, Step};
-use unmoved_fuzz::{EVERY_OPERATOR, PROPERTY, SMALL, query};
+use unmoved_fuzz::{EVERY_OPERATOR, PROPERTY, PROPERTY_2, SMALL, query};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::args_os().nth(1).ok_or("usage: seeds FOLDER")?;
@@ -22,6 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     write("nnet", "tiny", include_bytes!("../../formats/nnet/tests/canonical/tiny.nnet"))?;
     write("nnet", "lenient", include_bytes!("../../formats/nnet/tests/canonical/lenient.nnet"))?;
     write("vnnlib", "small", PROPERTY.as_bytes())?;
+    write("vnnlib", "version-2", PROPERTY_2.as_bytes())?;
     write("query", "small", query().to_text().as_bytes())?;
     let leaf = || Step::Linear(LinearForm::with_lambda(vec![1.0]));
     let proofs = [

@@ -41,6 +41,15 @@ pub const PROPERTY: &str = "(declare-const X_0 Real)
 (assert (or (and (<= Y_0 -1) (> (+ Y_1 (* -2 X_0)) 3)) (>= Y_1 7.25)))
 ";
 
+/// The same in version 2.0.
+pub const PROPERTY_2: &str = "(vnnlib-version <2.0>)
+(declare-network f
+  (declare-input X real [1,2])
+  (declare-output Y real [2])) ; no hidden tensors
+(assert (>= X[0,0] 0.0)) (assert (<= X[0,0] 1.0)) (assert (>= X[0,1] -0.5)) (assert (<= (* 3.0 X[0,1]) 1.0))
+(assert (or (and (<= Y[0] -1.0) (> (+ Y[1] (* -2.0 X[0,0])) 3.0)) (!= Y[1] 7.25) (== (- Y[0]) X[0,0])))
+";
+
 /// [`SMALL`], read once.
 pub fn small() -> &'static Arc<Network> {
     static NETWORK: LazyLock<Arc<Network>> =

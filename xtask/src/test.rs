@@ -13,7 +13,8 @@ use anyhow::{Context, Result, ensure};
 use crate::root;
 
 /// The Python packages that tests compare with, pinned so that a run next year tests the same thing.
-const PYTHON_PACKAGES: &[&str] = &["numpy==2.4.6", "highspy==1.15.1", "onnx==1.23.2", "onnxruntime==1.32.0"];
+const PYTHON_PACKAGES: &[&str] =
+    &["numpy==2.4.6", "highspy==1.15.1", "onnx==1.23.2", "onnxruntime==1.32.0", "vnnlib==1.0.2"];
 
 /// `cargo xtask test`
 #[derive(clap::Args)]

@@ -29,7 +29,7 @@ pub use certificate::{Certificate, End, LinearForm, Multipliers, Semantics, Side
 pub use check::{Accepted, Arithmetic, check, check_bytes};
 pub use examiner::Examiner;
 pub use refusal::{Refusal, WrongStep};
-pub use replay::{ReplayError, replay};
+pub use replay::{ReplayError, replay, replay_point};
 pub use table::Bounds;
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Exact fractions: radii such as `8/255` and the decimals of a property, which no float holds.
 
-use dashu_base::BitTest;
+use dashu_base::{BitTest, UnsignedAbs};
 use dashu_int::{IBig, UBig};
 use dashu_ratio::RBig;
 use std::fmt;
@@ -49,6 +49,34 @@ impl Rational {
     /// The quotient; `None` if the divisor is zero.
     pub fn checked_div(&self, divisor: &Self) -> Option<Self> {
         (*divisor != Self::ZERO).then(|| Self(&self.0 / &divisor.0))
+    }
+
+    /// All its digits, with a point: `-0.125`, `3.0`. `None` if no finite decimal of at most 1000 places has this value.
+    pub fn decimal(&self) -> Option<String> {
+        let mut rest = self.0.denominator().clone();
+        let twos = rest.trailing_zeros().unwrap_or(0);
+        rest >>= twos;
+        let five = UBig::from(5u8);
+        let mut fives = 0;
+        while &rest % &five == UBig::ZERO {
+            rest /= &five;
+            fives += 1;
+        }
+        // One place at least, so that integers have a point too.
+        let places = twos.max(fives).max(1);
+        if rest != UBig::ONE || places > MAX_DIGITS {
+            return None;
+        }
+        let scaled = &self.0 * &RBig::from(UBig::from(10u8).pow(places));
+        let digits = scaled.numerator().clone().unsigned_abs().to_string();
+        let digits = format!("{digits:0>width$}", width = places + 1);
+        let (whole, fraction) = digits.split_at(digits.len() - places);
+        Some(format!("{}{whole}.{fraction}", if *self < Self::ZERO { "-" } else { "" }))
+    }
+
+    /// What the value must be multiplied by to become an integer.
+    pub fn denominator(&self) -> Self {
+        Self(RBig::from(self.0.denominator().clone()))
     }
 
     /// A nearby float, for display and for search.

@@ -18,7 +18,7 @@ pub use constraint::{Conjunction, Constraint};
 pub use error::{PropertyError, QueryTextError};
 pub use query::Query;
 pub use region::{FloatBox, InputRegion, Norm, RegionKind};
-pub use verdict::{Counterexample, Reason, Verdict};
+pub use verdict::{Counterexample, Point, Reason, Verdict};
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! Points of a region: projection, rounding to float32, sampling. What attacks need; nothing here is taken as proof.
 
-use crate::{FloatBox, InputRegion, Norm, RegionKind};
+use crate::{FloatBox, InputRegion, Norm, Point, RegionKind};
 
 impl InputRegion {
     /// The nearest point of the region in the Euclidean sense, but for rounding; what attacks step back with.
@@ -67,6 +67,35 @@ impl InputRegion {
             let rounded: Vec<f32> = (0..x.len()).map(|i| round_towards(moved(i), centre[i])).collect();
             self.contains(&rounded).then_some(rounded)
         })
+    }
+
+    /// A point of the region near `x`: float32 wherever the region allows that, else at the end of the box. `None` for another
+    /// length, and for l1 and l2 balls without a float32 point near.
+    pub fn nearest_inside(&self, x: &[f64]) -> Option<Point> {
+        if let Some(nearest) = self.to_f32_inside(x) {
+            return Some(nearest.into());
+        }
+        if x.len() != self.len() || x.iter().any(|v| v.is_nan()) {
+            return None;
+        }
+        let FloatBox { lower, upper } = self.enclosing_box();
+        let mut point = Point { nearest: Vec::with_capacity(x.len()), exact: Vec::new() };
+        for i in 0..x.len() {
+            let nearest = x[i].max(lower[i]).min(upper[i]) as f32;
+            let near = [nearest, nearest.next_up(), nearest.next_down()];
+            let inside = near.into_iter().find(|&v| self.contains_element(i, v));
+            point.nearest.push(inside.unwrap_or(nearest));
+            if inside.is_none() {
+                let (lower, upper) = self.ends(i)?;
+                // No float32 lies between the ends; the one that is nearer to `x` costs the attack less.
+                let is_low = (x[i] - lower.to_f64()).abs() <= (x[i] - upper.to_f64()).abs();
+                let value = if is_low { lower } else { upper };
+                point.nearest[i] = value.to_f64() as f32;
+                point.exact.push((i, value));
+            }
+        }
+        // Beyond float32 there is nothing to be written.
+        point.nearest.iter().all(|v| v.is_finite()).then_some(point)
     }
 
     /// A point of the region from numbers in `[0, 1)`, one per element; for tests and for starting attacks.

@@ -1,6 +1,6 @@
 //! The set of allowed inputs.
 
-use crate::PropertyError;
+use crate::{Point, PropertyError};
 use unmoved_ir::{Exact, Rational};
 
 /// The norm of a ball.
@@ -135,6 +135,25 @@ impl InputRegion {
         &self.enclosing
     }
 
+    /// Lower and upper bounds of every element, if the region is all that lies between them: a box or an l-inf ball.
+    pub fn exact_box(&self) -> Option<(Vec<Rational>, Vec<Rational>)> {
+        match &self.kind {
+            RegionKind::Box { lower, upper } => Some((lower.clone(), upper.clone())),
+            RegionKind::Ball { centre, norm: Norm::Linf, eps, range } => {
+                let ends = |c: &f64| {
+                    let c = Rational::from_f64(*c)?;
+                    let (lower, upper) = (&c - eps, &c + eps);
+                    Some(match range {
+                        Some((least, most)) => (lower.max(least.clone()), upper.min(most.clone())),
+                        None => (lower, upper),
+                    })
+                };
+                centre.iter().map(ends).collect()
+            }
+            RegionKind::Ball { norm: Norm::L1 | Norm::L2, .. } => None,
+        }
+    }
+
     pub(crate) fn radius(&self) -> f64 {
         self.radius
     }
@@ -171,13 +190,52 @@ impl InputRegion {
             return true;
         }
         let Some(v) = Rational::from_f64(f64::from(v)) else { return false };
+        self.contains_value(i, &v)
+    }
+
+    /// The same of any value.
+    fn contains_value(&self, i: usize, v: &Rational) -> bool {
         match &self.kind {
-            RegionKind::Box { lower, upper } => lower[i] <= v && v <= upper[i],
+            RegionKind::Box { lower, upper } => lower[i] <= *v && *v <= upper[i],
             RegionKind::Ball { centre, eps, range, .. } => {
-                let in_range = range.as_ref().is_none_or(|(l, u)| *l <= v && v <= *u);
-                in_range && Rational::from_f64(centre[i]).is_some_and(|c| (&v - &c).abs() <= *eps)
+                let in_range = range.as_ref().is_none_or(|(l, u)| l <= v && v <= u);
+                in_range && Rational::from_f64(centre[i]).is_some_and(|c| (v - &c).abs() <= *eps)
             }
         }
+    }
+
+    /// Between which values element `i` of a box or an l-inf ball lies; `None` for other balls.
+    pub(crate) fn ends(&self, i: usize) -> Option<(Rational, Rational)> {
+        match &self.kind {
+            RegionKind::Box { lower, upper } => Some((lower[i].clone(), upper[i].clone())),
+            RegionKind::Ball { centre, norm: Norm::Linf, eps, range } => {
+                let centre = Rational::from_f64(centre[i])?;
+                let (lower, upper) = (&centre - eps, &centre + eps);
+                Some(match range {
+                    Some((least, most)) => (lower.max(least.clone()), upper.min(most.clone())),
+                    None => (lower, upper),
+                })
+            }
+            RegionKind::Ball { .. } => None,
+        }
+    }
+
+    /// Whether a point lies in the region, decided exactly.
+    pub fn contains_point(&self, point: &Point) -> bool {
+        if point.exact.is_empty() {
+            return self.contains(&point.nearest);
+        }
+        let is_round = matches!(self.kind, RegionKind::Ball { norm: Norm::L1 | Norm::L2, .. });
+        if is_round || point.nearest.len() != self.len() || point.nearest.iter().any(|v| !v.is_finite()) {
+            return false;
+        }
+        let mut exact = point.exact.iter().peekable();
+        let inside = |i: usize| match exact.next_if(|(at, _)| *at == i) {
+            Some((_, v)) => self.contains_value(i, v),
+            None => self.contains_element(i, point.nearest[i]),
+        };
+        // What is left over stands for no element, or stands there twice.
+        (0..self.len()).all(inside) && exact.next().is_none()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The answer.
 
 use std::fmt;
+use unmoved_ir::Rational;
 
 /// What is known about a query.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,16 +14,31 @@ pub enum Verdict {
     Unknown(Reason),
 }
 
+/// An input, row-major.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Point {
+    /// The float32 values, or the nearest ones.
+    pub nearest: Vec<f32>,
+    /// The elements that are no float32 values, ascending, and what they are: a region that fixes an input at 0.3 holds no other.
+    pub exact: Vec<(usize, Rational)>,
+}
+
+impl From<Vec<f32>> for Point {
+    fn from(nearest: Vec<f32>) -> Self {
+        Self { nearest, exact: Vec::new() }
+    }
+}
+
 /// An unsafe input, as it will be written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Counterexample {
-    /// The input, row-major.
-    pub input: Vec<f32>,
-    /// The network's float32 output on it.
+    /// The input: float32 where the region holds a float32 point.
+    pub input: Point,
+    /// The network's float32 output on it, or on the float32 values nearest to it.
     pub output: Vec<f32>,
     /// Which disjunct of the unsafe set it satisfies.
     pub disjunct: usize,
-    /// It is unsafe over the reals, but the float32 evaluation disagrees.
+    /// It is unsafe over the reals, but no float32 input of the region is, or the float32 evaluation disagrees.
     pub real_only: bool,
     /// Some constraint holds with equality: a tie.
     pub boundary: bool,
@@ -35,6 +51,8 @@ pub enum Reason {
     Open,
     /// The time limit was reached.
     TimeLimit,
+    /// The memory limit was reached, or nearly.
+    MemoryLimit,
     /// This input is unsafe in float32 only; over the reals it is safe.
     F32Only(Vec<f32>),
     /// A proof was found that the checker refuses; a defect worth reporting.
@@ -56,6 +74,7 @@ impl Reason {
         match self {
             Self::Open => "open",
             Self::TimeLimit => "time-limit",
+            Self::MemoryLimit => "memory-limit",
             Self::F32Only(_) => "f32-only",
             Self::Refused(_) => "certificate-refused",
             Self::SolverWord(_) => "solver-word",
@@ -69,6 +88,7 @@ impl fmt::Display for Reason {
         match self {
             Self::Open => write!(f, "bounds do not prove it and the attack does not refute it"),
             Self::TimeLimit => write!(f, "the time limit was reached"),
+            Self::MemoryLimit => write!(f, "the memory limit was reached"),
             Self::F32Only(_) => write!(f, "an input moves the answer in float32 arithmetic, but not over the reals"),
             Self::Refused(why) => write!(f, "the checker refused the proof: {why}"),
             Self::SolverWord(solver) => write!(f, "{solver} says that it holds; that is not a proof"),

@@ -7,7 +7,7 @@ use crate::outcome::{DecidedBy, Outcome, SearchError};
 use unmoved_bounds::engine::{Compact, Known, LANES, Lanes, Probe};
 use unmoved_check::Examiner;
 use unmoved_ir::{IrError, NodeId, Rational};
-use unmoved_property::{Conjunction, FloatBox, Norm, Query, Reason, RegionKind, Verdict};
+use unmoved_property::{Conjunction, FloatBox, Norm, Point, Query, Reason, RegionKind, Verdict};
 
 /// How hard to try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,8 +62,8 @@ pub fn attack(query: &Query, options: &AttackOptions) -> Result<Outcome, SearchE
 
 /// Whether the centre of the region is a counterexample.
 pub(crate) fn at_centre(query: &Query, found: &mut Candidates) -> Result<bool, IrError> {
-    let Some(input) = query.region().to_f32_inside(&centre(query)) else { return Ok(false) };
-    Ok(seems_unsafe(query, &input)? && found.accept(query, &input))
+    let Some(input) = query.region().nearest_inside(&centre(query)) else { return Ok(false) };
+    Ok(seems_unsafe(query, &input.nearest)? && found.accept(query, &input))
 }
 
 /// The network cut down by the bounds that the examiner has.
@@ -77,15 +77,15 @@ pub(crate) fn known<'e>(examiner: &'e Examiner<'_>) -> impl Fn(NodeId) -> Option
     move |id: NodeId| bounds[id.0].as_ref().map(|b| Known { lower: &b.lower, upper: &b.upper })
 }
 
-/// Looks for inputs that satisfy one of the given disjuncts. `accept` is shown every float32 input that seems to, and ends
-/// the attack by returning true.
+/// Looks for inputs that satisfy one of the given disjuncts. `accept` is shown every input that seems to, float32 where the region allows it,
+/// and ends the attack by returning true.
 pub(crate) fn seek(
     query: &Query,
     compact: &Compact,
     disjuncts: &[usize],
     options: AttackOptions,
     out_of_time: impl Fn() -> bool,
-    mut accept: impl FnMut(&[f32]) -> bool,
+    mut accept: impl FnMut(&Point) -> bool,
 ) {
     let mut random = fastrand::Rng::with_seed(options.seed);
     let mut starts = (0..options.restarts).flat_map(|restart| disjuncts.iter().map(move |&d| (restart, d)));
@@ -112,7 +112,7 @@ pub(crate) fn seek_from(
     compact: &Compact,
     starts: &[(usize, Vec<f64>)],
     steps: usize,
-    mut accept: impl FnMut(&[f32]) -> bool,
+    mut accept: impl FnMut(&Point) -> bool,
 ) {
     let mut walk = Walk::new(query, compact);
     for (lane, (disjunct, x)) in starts.iter().enumerate() {
@@ -191,7 +191,7 @@ impl<'a> Walk<'a> {
         mut length: f64,
         steps: usize,
         out_of_time: &impl Fn() -> bool,
-        accept: &mut impl FnMut(&[f32]) -> bool,
+        accept: &mut impl FnMut(&Point) -> bool,
     ) -> bool {
         for step in 0..=steps {
             let mut leaders = [0; LANES];
@@ -218,7 +218,7 @@ impl<'a> Walk<'a> {
                 self.targets[lane][leader].outputs.iter().for_each(|&(k, c)| self.coefficients[k].0[lane] = c);
             }
             for lane in reached {
-                if self.query.region().to_f32_inside(&self.lane(lane)).is_some_and(|input| accept(&input)) {
+                if self.query.region().nearest_inside(&self.lane(lane)).is_some_and(|input| accept(&input)) {
                     return true;
                 }
             }

@@ -2,9 +2,9 @@
 
 use crate::outcome::{DecidedBy, Outcome};
 use std::sync::{Mutex, MutexGuard};
-use unmoved_check::{ReplayError, replay};
+use unmoved_check::{ReplayError, replay_point};
 use unmoved_ir::IrError;
-use unmoved_property::{Constraint, Counterexample, Query, Verdict};
+use unmoved_property::{Constraint, Counterexample, Point, Query, Verdict};
 
 /// Whether the float64 evaluation comes so close to unsafe that exact replay should have a look.
 pub(crate) fn seems_unsafe(query: &Query, input: &[f32]) -> Result<bool, IrError> {
@@ -30,14 +30,14 @@ pub(crate) struct Candidates {
 
 impl Candidates {
     /// Replays an input exactly; true if it is a counterexample.
-    pub(crate) fn accept(&mut self, query: &Query, input: &[f32]) -> bool {
-        match replay(query, input) {
+    pub(crate) fn accept(&mut self, query: &Query, input: &Point) -> bool {
+        match replay_point(query, input) {
             Ok(counterexample) => {
                 self.counterexample = Some(counterexample);
                 true
             }
             Err(ReplayError::F32Only) => {
-                self.f32_only.get_or_insert_with(|| input.to_vec());
+                self.f32_only.get_or_insert_with(|| input.nearest.clone());
                 false
             }
             Err(_) => false,

@@ -52,7 +52,7 @@ pub fn decide(query: &Query, options: &Options) -> Result<Outcome, SearchError> 
 
 /// [`decide`], telling how it goes.
 pub fn decide_watched(query: &Query, options: &Options, watch: Watch<'_>) -> Result<Outcome, SearchError> {
-    let clock = &Clock::new(options.time_limit);
+    let clock = &Clock::new(options);
     let work = Work { query, options, clock, watch };
     if (options.engine == Engine::Milp || options.trust_solver) && is_round(query) {
         return Err(EncodeError::L2("ball").into());
@@ -162,8 +162,8 @@ pub fn decide_watched(query: &Query, options: &Options, watch: Watch<'_>) -> Res
             Answer::Input(_) | Answer::Nothing => {}
         }
     }
-    if clock.is_out() && reason == Reason::Open {
-        reason = Reason::TimeLimit;
+    if reason == Reason::Open {
+        reason = clock.reason().unwrap_or(reason);
     }
     proof.outcome.verdict = Verdict::Unknown(reason);
     Ok(proof.outcome)

@@ -12,6 +12,7 @@ mod boxes;
 mod candidates;
 mod clock;
 mod decide;
+mod firm;
 mod goals;
 mod history;
 mod outcome;
@@ -24,6 +25,7 @@ mod tree;
 
 pub use attack::{AttackOptions, attack};
 pub use decide::{decide, decide_watched};
+pub use firm::{firm_up, is_firm};
 pub use outcome::{DecidedBy, Engine, Options, Outcome, Progress, SearchError, Watch};
 
 #[cfg(test)]

@@ -39,6 +39,9 @@ impl Engine {
 pub struct Options {
     /// When to give up; never, if absent.
     pub time_limit: Option<Duration>,
+    /// How many bytes the process may take up; the search gives up a little earlier. No limit, if absent, or where the
+    /// system does not tell.
+    pub memory_limit: Option<u64>,
     /// The attack on what bounds leave open.
     pub attack: AttackOptions,
     /// What comes after it.
@@ -55,6 +58,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             time_limit: None,
+            memory_limit: None,
             attack: AttackOptions::default(),
             engine: Engine::default(),
             trust_solver: false,

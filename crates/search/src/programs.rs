@@ -19,6 +19,7 @@ use unmoved_check::{Examiner, Step};
 use unmoved_core::{
     Dual, DualProgram, DualSession, Limits, Milp, Objective, Phase, Quantity, Solver, Status, encode, encode_lowered,
 };
+use unmoved_property::Point;
 
 /// Bounds beyond this share of the terms that they are sums of are taken for proved: at first, and after refusals.
 const ENOUGH: [f64; 4] = [1e-8, 1e-6, 1e-4, 1e-2];
@@ -203,11 +204,11 @@ impl Pass<'_, '_, '_> {
     fn try_input(&self, disjunct: usize, x: Vec<f64>) -> bool {
         let query = self.work.query;
         let mut accepted = false;
-        let mut accept = |input: &[f32]| {
+        let mut accept = |input: &Point| {
             accepted |= lock(self.found).accept(query, input);
             accepted
         };
-        if !query.region().to_f32_inside(&x).is_some_and(|input| accept(&input)) {
+        if !query.region().nearest_inside(&x).is_some_and(|input| accept(&input)) {
             attack::seek_from(query, self.compact, &[(disjunct, x)], STEPS, &mut accept);
         }
         accepted

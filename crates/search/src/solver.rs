@@ -4,14 +4,14 @@ use crate::outcome::SearchError;
 use std::time::Duration;
 use unmoved_bounds::Propagation;
 use unmoved_core::{Limits, Milp, Objective, Solution, Solver, SolverError, Status, encode};
-use unmoved_property::Query;
+use unmoved_property::{Point, Query};
 
 /// What a solver said of the open disjuncts.
 pub(crate) enum Answer {
     /// None can hold, says this solver.
     Holds(&'static str),
     /// This input is unsafe, it says; to be replayed.
-    Input(Vec<f32>),
+    Input(Point),
     /// Nothing of use.
     Nothing,
 }
@@ -44,7 +44,7 @@ pub(crate) fn ask(
         // Coefficients that the solver dropped make it a solver of another program.
         (Status::Infeasible, _) if solution.ignored == 0 => Answer::Holds(solver().name()),
         (Status::Optimal | Status::TimeLimit, Some(values)) => {
-            query.region().to_f32_inside(&milp.input(&values)).map_or(Answer::Nothing, Answer::Input)
+            query.region().nearest_inside(&milp.input(&values)).map_or(Answer::Nothing, Answer::Input)
         }
         _ => Answer::Nothing,
     })

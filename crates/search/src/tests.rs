@@ -1,11 +1,11 @@
 //! Verdicts against dense sampling and against each other, on random networks of all operators.
 
 use crate::attack::centre;
-use crate::{AttackOptions, DecidedBy, Engine, Options, attack, decide};
+use crate::{AttackOptions, DecidedBy, Engine, Options, attack, decide, firm_up, is_firm};
 use std::sync::Arc;
-use unmoved_check::{Arithmetic, check, replay};
+use unmoved_check::{Arithmetic, check, replay, replay_point};
 use unmoved_ir::testing::{Recipe, Rng, random_network};
-use unmoved_ir::{Exact, Network, Rational};
+use unmoved_ir::{Builder, DType, Dense, Exact, Network, Op, Rational, Tensor};
 use unmoved_property::{Conjunction, Constraint, InputRegion, Norm, Query, Reason, RegionKind, Verdict};
 
 fn query(rng: &mut Rng, network: &Arc<Network>, eps: &str) -> Query {
@@ -41,7 +41,7 @@ fn no_sample_contradicts_a_verdict() {
             }
             Verdict::Violated(found) => {
                 seen[1] += 1;
-                assert_eq!(replay(&query, &found.input).as_ref(), Ok(found), "case {case}");
+                assert_eq!(replay_point(&query, &found.input).as_ref(), Ok(found), "case {case}");
             }
             Verdict::Unknown(_) => seen[2] += 1,
         }
@@ -113,7 +113,7 @@ fn an_attack_alone_finds_points_of_every_ball_and_proves_nothing() {
         let outcome = attack(&query, &options).unwrap();
         match &outcome.verdict {
             Verdict::Violated(c) => {
-                assert_eq!(replay(&query, &c.input).as_ref(), Ok(c), "case {case}");
+                assert_eq!(replay_point(&query, &c.input).as_ref(), Ok(c), "case {case}");
                 let RegionKind::Ball { norm, .. } = query.region().kind() else { unreachable!("a ball") };
                 found[[Norm::Linf, Norm::L1, Norm::L2].iter().position(|n| n == norm).unwrap()] += 1;
             }
@@ -289,7 +289,7 @@ mod odd {
                             }
                             Verdict::Violated(found) => {
                                 seen[1] += 1;
-                                assert_eq!(replay(&query, &found.input).as_ref(), Ok(found));
+                                assert_eq!(replay_point(&query, &found.input).as_ref(), Ok(found));
                             }
                             Verdict::Unknown(_) => seen[2] += 1,
                         }
@@ -345,4 +345,44 @@ mod odd {
         });
         assert_eq!(receiver.recv_timeout(Duration::from_secs(20)), Ok(true));
     }
+}
+
+/// `y = (x0, x1)`, unsafe where `y0 <= y1`, with `x1` between the ends.
+fn order(lower: [&str; 2], upper: [&str; 2]) -> Query {
+    let mut b = Builder::new();
+    let x = b.input("x", &[2], DType::F32).unwrap();
+    let identity = Tensor::f32(&[2, 2], vec![1.0, 0.0, 0.0, 1.0]).unwrap();
+    let dense = Dense::new(identity, Tensor::f32(&[2], vec![0.0; 2]).unwrap()).unwrap();
+    let y = b.push("y", Op::Dense(dense), &[x]).unwrap();
+    let network = Arc::new(b.finish(y).unwrap());
+    let numbers = |ends: [&str; 2]| ends.map(|v| v.parse::<Rational>().unwrap()).to_vec();
+    let region = InputRegion::boxed(numbers(lower), numbers(upper)).unwrap();
+    Query::new(network, region, vec![Conjunction(vec![Constraint::at_most(0, 1)])]).unwrap()
+}
+
+#[test]
+fn a_region_without_float32_points_is_violated_at_an_exact_one() {
+    let query = order(["0", "0.3"], ["1", "0.3"]);
+    let Verdict::Violated(found) = decide(&query, &Options::default()).unwrap().verdict else {
+        panic!("x0 = 0 is unsafe")
+    };
+    assert_eq!(found.input.exact, [(1, "3/10".parse().unwrap())]);
+    assert!(found.real_only);
+    assert_eq!(replay_point(&query, &found.input).as_ref(), Ok(&found));
+}
+
+#[test]
+fn what_is_found_at_a_tie_is_moved_off_it() {
+    // The centre is a tie, and the first that is looked at.
+    let query = order(["0", "0"], ["1", "1"]);
+    let Verdict::Violated(tie) = decide(&query, &Options::default()).unwrap().verdict else {
+        panic!("a tie is unsafe")
+    };
+    assert!(tie.boundary && !is_firm(&query, &tie.input.nearest));
+    let firm = firm_up(&query, tie, || false);
+    assert!(!firm.boundary && is_firm(&query, &firm.input.nearest));
+    // Where all that is unsafe are ties there is nothing better.
+    let query = order(["1/2", "0"], ["1", "1/2"]);
+    let tie = replay_point(&query, &vec![0.5, 0.5].into()).unwrap();
+    assert_eq!(firm_up(&query, tie.clone(), || false), tie);
 }

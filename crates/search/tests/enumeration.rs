@@ -121,7 +121,8 @@ fn confirm(case: &Case, found: &Counterexample) -> Result<(), String> {
     if case.outer.iter().all(|t| t.unsafe_at.is_none()) {
         return Err(format!("said to be violated at {:?}, but no point is unsafe", found.input));
     }
-    let x: Vec<Rational> = found.input.iter().map(|&v| exact(f64::from(v))).collect();
+    let mut x: Vec<Rational> = found.input.nearest.iter().map(|&v| exact(f64::from(v))).collect();
+    found.input.exact.iter().for_each(|(i, v)| x[*i] = v.clone());
     let disjunct = &case.query.unsafe_set()[found.disjunct];
     let values = values_at(case.query.network(), &x, disjunct);
     let all_hold = disjunct.0.iter().zip(&values).all(|(c, g)| holds(c, g));

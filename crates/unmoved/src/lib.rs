@@ -23,4 +23,4 @@ pub use unmoved_property as property;
 #[cfg(feature = "candle")]
 pub use unmoved_safetensors::candle;
 pub use unmoved_search as search;
-pub use vnnlib::{VnnlibFileError, read_vnnlib};
+pub use vnnlib::{VnnlibFile, VnnlibFileError, read_vnnlib};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use unmoved_ir::Network;
 use unmoved_property::Query;
-use unmoved_property::vnnlib::{self, MAX_BYTES, VnnlibError};
+use unmoved_property::vnnlib::{self, Declarations, MAX_BYTES, VnnlibError};
 
 /// A property file that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -28,8 +28,8 @@ pub enum VnnlibFileError {
         /// The most bytes that it may have.
         limit: u64,
     },
-    /// What it says.
-    #[error("{path}: {source}")]
+    /// What it says. The message shows the line, where there is one.
+    #[error("{}", in_file(path, source))]
     Vnnlib {
         /// The file.
         path: PathBuf,
@@ -38,13 +38,50 @@ pub enum VnnlibFileError {
     },
 }
 
+fn in_file(path: &Path, error: &VnnlibError) -> String {
+    match error {
+        VnnlibError::Text { place, problem } => format!("{problem}\n{}", place.excerpt(path.display())),
+        _ => format!("{}: {error}", path.display()),
+    }
+}
+
 /// Reads a property of a network in VNN-LIB, plain or compressed by gzip: one query per box of inputs, at least one. The
 /// property holds if nothing is unsafe in any of them.
 pub fn read_vnnlib(path: &Path, network: &Arc<Network>) -> Result<Vec<Query>, VnnlibFileError> {
-    let limit = most(path);
-    let text = read_text(path, limit).map_err(|source| VnnlibFileError::Io { path: path.into(), source })?;
-    let text = text.ok_or_else(|| VnnlibFileError::TooLarge { path: path.into(), limit })?;
-    vnnlib::read(&text, network).map_err(|e| VnnlibFileError::Vnnlib { path: path.into(), source: Box::new(e) })
+    VnnlibFile::open(path)?.queries(network)
+}
+
+/// The text of a property file, plain or compressed by gzip, before it is known which network it is about.
+#[derive(Debug)]
+pub struct VnnlibFile {
+    path: PathBuf,
+    text: String,
+}
+
+impl VnnlibFile {
+    /// Reads a file.
+    pub fn open(path: &Path) -> Result<Self, VnnlibFileError> {
+        let (limit, path) = (most(path), path.to_owned());
+        match read_text(&path, limit) {
+            Ok(Some(text)) => Ok(Self { path, text }),
+            Ok(None) => Err(VnnlibFileError::TooLarge { path, limit }),
+            Err(source) => Err(VnnlibFileError::Io { path, source }),
+        }
+    }
+
+    /// The version and the networks that it declares; see [`vnnlib::declarations`].
+    pub fn declarations(&self) -> Result<Declarations, VnnlibFileError> {
+        vnnlib::declarations(&self.text).map_err(|e| self.error(e))
+    }
+
+    /// One query per box of inputs; see [`vnnlib::read`].
+    pub fn queries(&self, network: &Arc<Network>) -> Result<Vec<Query>, VnnlibFileError> {
+        vnnlib::read(&self.text, network).map_err(|e| self.error(e))
+    }
+
+    fn error(&self, error: VnnlibError) -> VnnlibFileError {
+        VnnlibFileError::Vnnlib { path: self.path.clone(), source: Box::new(error) }
+    }
 }
 
 /// How many bytes a file may have, decompressed: 64 MiB and ten times its size, within [`MAX_BYTES`]. A pipe may have none

@@ -88,8 +88,8 @@ fn every_box_of_a_property_has_its_certificate() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
     let (one, several) = (path("one"), path("several"));
-    assert_eq!(unmoved(&["verify", "tiny.unm", "holds.vnnlib", "--certificate", &one]).2, 0);
-    assert_eq!(unmoved(&["verify", "tiny.unm", "boxes.vnnlib", "--certificate", &several]).2, 0);
+    assert_eq!(unmoved(&["verify", "holds.vnnlib", "--network", "tiny.unm", "--certificate", &one]).2, 0);
+    assert_eq!(unmoved(&["verify", "boxes.vnnlib", "--network", "tiny.unm", "--certificate", &several]).2, 0);
     for proof in [one, format!("{several}.0"), format!("{several}.1")] {
         let (stdout, _, code) = unmoved(&["check", "tiny.unm", &format!("{proof}.query"), &proof]);
         assert_eq!(code, 0, "{stdout}");
@@ -97,12 +97,37 @@ fn every_box_of_a_property_has_its_certificate() {
     // One box that holds proves nothing of a property that is violated in another.
     let (proof, input) = (path("violated"), path("input.npy"));
     let keep = ["--certificate", &proof, "--counterexample", &input];
-    let question = [&["verify", "tiny.unm", "boxes-violated.vnnlib"], &keep[..]].concat();
+    let question = [&["verify", "boxes-violated.vnnlib", "--network", "tiny.unm"], &keep[..]].concat();
     assert_eq!(unmoved(&question).2, 1);
     let written = std::fs::read_dir(folder.path()).expect("a folder").count();
     assert_eq!(written, 7, "three proofs with their queries, one input");
     let again = ["robust", "tiny.unm", "--image", &input, "--eps", "0", "--label", "0"];
     assert_eq!(unmoved(&again).2, 1);
+}
+
+#[test]
+fn properties_are_converted_between_versions_and_mean_the_same() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    for (property, code) in [("holds.vnnlib", 0), ("boxes.vnnlib", 0), ("boxes-violated.vnnlib", 1)] {
+        let (two, one) = (path("two.vnnlib"), path("one.vnnlib"));
+        let (stdout, stderr, done) = unmoved(&["convert", property, &two, "--network", "tiny.unm"]);
+        assert!(done == 0 && stdout.contains("VNN-LIB 2.0") && stdout.contains("the same queries"), "{stdout}{stderr}");
+        let back = ["convert", &two, &one, "--network", "tiny.unm", "--vnnlib", "1.0", "--format", "json"];
+        let (stdout, stderr, done) = unmoved(&back);
+        assert!(
+            done == 0 && stdout.contains(r#""version":"1.0""#) && stdout.contains(r#""same":true"#),
+            "{stdout}{stderr}"
+        );
+        for file in [&two, &one] {
+            assert_eq!(unmoved(&["verify", file, "--network", "tiny.unm"]).2, code, "{property} as {file}");
+        }
+    }
+    // The query of an image is written by its ending alone, and decided as `robust` does.
+    let query = path("query.vnnlib");
+    let question = ["encode", "tiny.unm", "--image", "tiny.npy", "--eps", "0.01", "--write", &query];
+    assert_eq!(unmoved(&question).2, 0);
+    assert_eq!(unmoved(&["verify", &query, "--network", "tiny.unm"]).2, 0);
 }
 
 #[test]
@@ -145,8 +170,16 @@ fn the_normalisation_of_a_file_is_part_of_what_is_proved() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let proof = folder.path().join("p.proof");
     let proof = proof.to_str().expect("UTF-8");
-    assert_eq!(unmoved(&["verify", "units.nnet", "units.vnnlib", "--certificate", proof]).2, 0);
+    assert_eq!(unmoved(&["verify", "units.vnnlib", "--network", "units.nnet", "--certificate", proof]).2, 0);
     let query = format!("{proof}.query");
     assert_eq!(unmoved(&["check", "units.nnet", &query, proof]).2, 0);
     assert_eq!(unmoved(&["check", "tiny.unm", &query, proof]).2, 1);
+}
+
+#[test]
+fn the_competition_may_list_its_networks() {
+    for (list, word) in [("[('f', 'tiny.unm')]", "sat\n"), ("[('g', 'tiny.unm')]", "error\n")] {
+        let (stdout, _, code) = unmoved(&["vnncomp", "v1", "test", list, "tensors.vnnlib", "/dev/stdout", "60"]);
+        assert!(code == 0 && stdout.starts_with(word), "{stdout}");
+    }
 }

@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use unmoved::evaluate::{DataSet, Example};
 use unmoved::ir::{Network, Rational};
+use unmoved::property::vnnlib::{self, Version};
 use unmoved::property::{InputRegion, Norm, Query, Verdict};
 use unmoved::search::{AttackOptions, Options, decide};
 
@@ -90,29 +92,39 @@ fn conversion_loses_nothing() {
     }
 }
 
-/// Every property in VNN-COMP form is read as queries about its network.
+/// Every property in VNN-COMP form is read as queries about its network, and what is written of them in either version is
+/// read as the same. `--nocapture` shows how long the slowest take.
 #[test]
 #[ignore = "needs UNMOVED_DATA"]
 fn properties_of_the_competitions_are_read() {
     let bench = data().join("bench");
     let cases = std::fs::read_to_string(bench.join("instances.csv")).expect("a list of cases");
     let mut networks: HashMap<&str, Arc<Network>> = HashMap::new();
+    let mut times = Vec::new();
     for case in cases.lines() {
         let mut fields = case.split(',');
-        let (Some(onnx), Some(vnnlib)) = (fields.next(), fields.next()) else {
-            panic!("{case}: two files and a limit")
-        };
+        let (Some(onnx), Some(file)) = (fields.next(), fields.next()) else { panic!("{case}: two files and a limit") };
         let network = networks.entry(onnx).or_insert_with(|| {
             Arc::new(
                 unmoved::read_model(&bench.join(onnx), &unmoved::Choices::default()).expect("a readable model").network,
             )
         });
-        let queries = unmoved::read_vnnlib(&bench.join(vnnlib), network).expect("a readable property");
-        assert_eq!(queries.len(), if vnnlib.ends_with("prop_6.vnnlib") { 2 } else { 1 }, "{case}");
+        let start = Instant::now();
+        let queries = unmoved::read_vnnlib(&bench.join(file), network).expect("a readable property");
+        times.push((start.elapsed(), queries.len(), file));
         // All of them say something of the outputs.
         let disjuncts = || queries.iter().flat_map(|q| q.unsafe_set());
         assert!(disjuncts().count() > 0 && disjuncts().all(|d| d.0.iter().all(|c| !c.outputs.is_empty())), "{case}");
+        for version in [Version::V1, Version::V2 { minor: 0 }] {
+            let written = vnnlib::write(&queries, version).expect("boxes");
+            let again = vnnlib::read(&written, network).unwrap_or_else(|e| panic!("{case} as {version}: {e}"));
+            let digests = |queries: &[Query]| queries.iter().map(Query::digest).collect::<Vec<_>>();
+            assert_eq!(digests(&again), digests(&queries), "{case} as {version}");
+        }
     }
+    times.sort_unstable_by(|a, b| b.cmp(a));
+    times.iter().take(10).for_each(|(time, boxes, file)| println!("{time:?}, {boxes} boxes: {file}"));
+    assert!(times[0].0 < Duration::from_secs(1), "{:?}", times[0]);
 }
 
 /// The same query gives the same program, byte by byte.

@@ -46,8 +46,20 @@ pub use error::{Error, Problem};
 pub use export::Exported;
 pub use import::{Imported, Translation, Unsupported, unsupported};
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 use unmoved_ir::Network;
+
+/// The names of the operators that are read, in alphabetical order. Some only with attributes or inputs that make them piecewise
+/// linear.
+pub fn operators() -> impl Iterator<Item = &'static str> {
+    operators::names()
+}
+
+/// The versions of the default operator set that are read.
+pub fn opsets() -> RangeInclusive<i64> {
+    graph::OPSETS
+}
 
 /// Reads `.onnx` or `.onnx.gz`. External data are looked for in the model's folder only.
 ///

@@ -121,6 +121,11 @@ const OPERATORS: &[Operator] = &[
     Operator { name: "Xor", import: |call| fold::logical(call, |a, b| a != b) },
 ];
 
+/// What they are called, in the order of the alphabet.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    OPERATORS.iter().map(|operator| operator.name)
+}
+
 /// Operators that no later version will read either; only for a better message.
 const NOT_PIECEWISE_LINEAR: &[&str] = &[
     "Acos",

@@ -30,9 +30,11 @@ impl Process<'_> {
         let start = Instant::now();
         let mut child = Command::new(self.binary)
             .arg("verify")
-            .args([self.folder.join(&case.onnx), self.folder.join(&case.vnnlib)])
+            .arg(self.folder.join(&case.vnnlib))
+            .arg("--network")
+            .arg(self.folder.join(&case.onnx))
             .args(["--format", "json", "--quiet"])
-            .args(["--time-limit", &case.limit.as_secs_f64().to_string(), "--threads", &self.threads.to_string()])
+            .args(["--timeout", &case.limit.as_secs_f64().to_string(), "--threads", &self.threads.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -4,7 +4,7 @@ use super::support::*;
 use crate::*;
 use std::sync::Arc;
 use unmoved_ir::{Builder, DType, IrError, Network, Op, Rational, Slack};
-use unmoved_property::{Conjunction, Constraint, InputRegion, Query};
+use unmoved_property::{Conjunction, Constraint, InputRegion, Point, Query};
 
 /// `y = sum of w_i x_i`, unsafe where `y <= 0`, on a box from 0 to 4.
 fn sum(weights: &[f32], slack: Option<Slack>, strict: bool) -> Query {
@@ -26,7 +26,7 @@ fn sum(weights: &[f32], slack: Option<Slack>, strict: bool) -> Query {
 fn a_counterexample() {
     let found = replay(&sum(&[1.0, -1.0], None, true), &[1.0, 2.0]).unwrap();
     assert_eq!((found.disjunct, found.real_only, found.boundary), (0, false, false));
-    assert_eq!((found.input, found.output), (vec![1.0, 2.0], vec![-1.0]));
+    assert_eq!((found.input, found.output), (vec![1.0, 2.0].into(), vec![-1.0]));
 }
 
 #[test]
@@ -93,4 +93,79 @@ fn all_disjuncts_are_tried() {
     // An empty conjunction is unsafe everywhere.
     let query = Query::new(tiny(), query.region().clone(), vec![Conjunction(vec![])]).unwrap();
     assert!(!replay(&query, &[0.25, 0.25]).unwrap().boundary);
+}
+
+/// `y = x0 - x1`, unsafe where it is negative, with `x1` fixed at three tenths.
+fn fixed() -> Query {
+    let free = sum(&[1.0, -1.0], None, true);
+    let tenths: Rational = "3/10".parse().unwrap();
+    let region = InputRegion::boxed(vec![Rational::ZERO, tenths.clone()], vec![Rational::from(4), tenths]).unwrap();
+    Query::new(free.network().clone(), region, free.unsafe_set().to_vec()).unwrap()
+}
+
+fn point(nearest: [f32; 2], exact: &[(usize, &str)]) -> Point {
+    Point { nearest: nearest.to_vec(), exact: exact.iter().map(|(i, v)| (*i, v.parse().unwrap())).collect() }
+}
+
+#[test]
+fn where_no_float32_lies_in_the_region_its_point_is_replayed() {
+    let found = replay_point(&fixed(), &point([0.25, 0.3], &[(1, "3/10")])).unwrap();
+    assert!(found.real_only && !found.boundary && found.disjunct == 0);
+    assert_eq!(found.output, [0.25 - 0.3]);
+    assert_eq!(replay_point(&fixed(), &point([0.5, 0.3], &[(1, "3/10")])), Err(ReplayError::Safe));
+    assert_eq!(replay(&fixed(), &[0.25, 0.3]), Err(ReplayError::Outside));
+}
+
+#[test]
+fn what_decides_is_the_point_and_not_the_float_next_to_it() {
+    let at = |x0: &str| replay_point(&fixed(), &point([0.3, 0.3], &[(0, x0), (1, "3/10")])).map(|_| ());
+    // Seen in float64 all of these are ties.
+    assert_eq!(at("0.2999999999999999999999999"), Ok(()));
+    assert_eq!(at("0.3000000000000000000000001"), Err(ReplayError::Safe));
+    // Nearer to the tie than the enclosure is wide nothing is claimed.
+    assert!(at("3/10").is_err());
+    assert!(at(&format!("0.2{}", "9".repeat(60))).is_err());
+    // Its own constraint on inputs moves as well.
+    let g = |strict| Constraint {
+        outputs: vec![],
+        inputs: vec![(1, Rational::ONE)],
+        constant: "-3/10".parse().unwrap(),
+        strict,
+    };
+    let with = |c| Query::new(fixed().network().clone(), fixed().region().clone(), vec![Conjunction(vec![c])]).unwrap();
+    let x = point([0.25, 0.3], &[(1, "3/10")]);
+    assert!(replay_point(&with(g(true)), &x).is_err() && replay_point(&with(g(false)), &x).is_err());
+    let below = Constraint { constant: "-0.3000000000000000000000001".parse().unwrap(), ..g(true) };
+    assert!(replay_point(&with(below), &x).is_ok());
+}
+
+#[test]
+fn a_tie_counts_where_inactive_relus_leave_nothing_else() {
+    // h = (x0 - x1, ...) is negative, so both outputs are 0 whatever stands in the last digits of x1.
+    let tenths: Rational = "3/10".parse().unwrap();
+    let region = InputRegion::boxed(vec![Rational::ZERO, tenths.clone()], vec![Rational::ONE, tenths]).unwrap();
+    let query = Query::new(tiny(), region, vec![Conjunction(vec![Constraint::at_most(0, 1)])]).unwrap();
+    let tie = replay_point(&query, &point([0.0, 0.3], &[(1, "3/10")])).unwrap();
+    assert!(tie.boundary && tie.real_only && tie.output == [0.0, 0.0]);
+}
+
+#[test]
+fn points_that_name_elements_wrongly() {
+    let wrong: [&[(usize, &str)]; 5] = [
+        &[(1, "0.30000000000000000001")],
+        &[(2, "3/10")],
+        &[(1, "3/10"), (1, "3/10")],
+        &[(1, "3/10"), (0, "1/3")],
+        &[(0, "5"), (1, "3/10")],
+    ];
+    for exact in wrong {
+        assert_eq!(replay_point(&fixed(), &point([0.25, 0.3], exact)), Err(ReplayError::Outside), "{exact:?}");
+    }
+    let outside = Err(ReplayError::Outside);
+    assert_eq!(replay_point(&fixed(), &point([f32::NAN, 0.3], &[(1, "3/10")])), outside);
+    assert_eq!(replay_point(&fixed(), &point([0.25, f32::INFINITY], &[(1, "3/10")])), outside);
+    assert_eq!(
+        replay_point(&sum(&[1.0, -1.0], None, false), &point([0.25, 0.5], &[])),
+        replay(&sum(&[1.0, -1.0], None, false), &[0.25, 0.5])
+    );
 }

@@ -97,3 +97,28 @@ fn samples_reach_the_corners() {
     assert_eq!(region.sample(|| 0.0), [region.enclosing_box().lower[0]; 2]);
     assert!(region.sample(|| 1.0 - f64::EPSILON).iter().all(|v| (0.599..0.601).contains(v)));
 }
+
+#[test]
+fn a_point_is_float32_where_the_region_allows_that() {
+    let number = |text: &str| text.parse::<Rational>().unwrap();
+    let boxed = |ends: &[[&str; 2]]| {
+        let side = |k: usize| ends.iter().map(|e| number(e[k])).collect();
+        InputRegion::boxed(side(0), side(1)).unwrap()
+    };
+    let region = boxed(&[["0", "1"], ["0.3", "0.3"], ["0.1", "0.1000000001"]]);
+    let point = region.nearest_inside(&[0.7, 0.0, 9.0]).unwrap();
+    assert_eq!(point.nearest, [0.7, 0.3, 0.1]);
+    assert_eq!(point.exact, [(1, number("3/10")), (2, number("0.1000000001"))]);
+    assert!(region.contains_point(&point) && !region.contains(&point.nearest));
+    assert_eq!(region.nearest_inside(&[0.7, 0.0, -9.0]).unwrap().exact[1].1, number("1/10"));
+    // Nothing is exact that need not be.
+    assert_eq!(boxed(&[["0.1", "0.2"]]).nearest_inside(&[0.0]).unwrap().exact, []);
+    assert_eq!(boxed(&[["1e39", "1e40"]]).nearest_inside(&[1e39]), None);
+    assert_eq!(region.nearest_inside(&[0.5, 0.3]), None);
+    assert_eq!(region.nearest_inside(&[f64::NAN, 0.3, 0.1]), None);
+    let ball = |norm| InputRegion::ball(vec![0.1, 0.2], norm, number("1/1000000000000"), None).unwrap();
+    let point = ball(Norm::Linf).nearest_inside(&[0.1, 0.2]).unwrap();
+    assert!(point.exact.len() == 2 && ball(Norm::Linf).contains_point(&point));
+    assert_eq!(ball(Norm::L2).nearest_inside(&[0.1, 0.2]), None);
+    assert!(!ball(Norm::L2).contains_point(&point));
+}

@@ -1,79 +1,58 @@
-//! From text to formulas: `declare-const` and `assert`, linear terms over decimals.
+//! From tokens to formulas: what both versions have in common.
 
-use super::formula::{Atom, Formula, Side};
+use super::formula::Formula;
+use super::linear::Linear;
+use super::place::Span;
 use super::scan::{Scanner, Token, quote};
 use super::{MAX_CONSTRAINTS, MAX_DEPTH, VnnlibError, VnnlibProblem};
-use crate::Constraint;
 use unmoved_ir::Rational;
 
-const STATEMENTS: &str = "`declare-const` or `assert`";
-const FORMULA: &str = "a constraint such as (<= Y_0 Y_1)";
-const OPERATORS: &str = "`and`, `or`, `<=`, `>=`, `<`, `>` or `=`";
-const TERM: &str = "a variable, a number, or a term such as (+ Y_0 (* 2 Y_1))";
+const FORMULA: &str = "a constraint such as (<= a b)";
+const TERM: &str = "a variable, a number, or a term such as (+ a (* 2.0 b))";
 const TERM_OPERATORS: &str = "`+`, `-` or `*`";
 
-/// The asserted formulas of a text about a network with so many inputs and outputs.
-pub(super) fn parse(text: &str, inputs: usize, outputs: usize) -> Result<Vec<Formula>, VnnlibError> {
-    let mut parser = Parser {
-        scanner: Scanner::new(text),
-        inputs: vec![false; inputs],
-        outputs: vec![false; outputs],
-        asserted: Vec::new(),
-        constraints: 0,
-    };
-    while parser.scanner.peek() != Token::End {
-        parser.statement()?;
-    }
-    Ok(parser.asserted)
+/// How a version writes comparisons, numbers and variables.
+pub(super) trait Syntax {
+    /// The operators of formulas, for messages.
+    const OPERATORS: &'static str;
+
+    /// The comparison of an operator, if it is one.
+    fn comparison(word: &str) -> Option<Comparison>;
+
+    /// A number or a variable that begins with this word, which has been taken.
+    fn leaf(&mut self, scanner: &mut Scanner<'_>, word: &str, at: Span) -> Result<Linear, VnnlibError>;
+
+    /// Called before each comparison.
+    fn begin_comparison(&mut self) {}
 }
 
-struct Parser<'a> {
-    scanner: Scanner<'a>,
-    /// Which of the network's inputs have been declared.
-    inputs: Vec<bool>,
-    /// Which of its outputs.
-    outputs: Vec<bool>,
-    asserted: Vec<Formula>,
-    /// How many of them the text has spelt out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Comparison {
+    AtMost,
+    AtLeast,
+    Less,
+    Greater,
+    Equal,
+    Unequal,
+}
+
+/// Parses formulas.
+pub(super) struct Parser<'a, S> {
+    pub(super) scanner: Scanner<'a>,
+    pub(super) syntax: S,
+    /// How many constraints the text has spelt out.
     constraints: usize,
 }
 
-#[derive(Clone, Copy)]
-enum Variable {
-    Input(usize),
-    Output(usize),
-}
-
-impl Parser<'_> {
-    fn statement(&mut self) -> Result<(), VnnlibError> {
-        self.scanner.open("a statement such as (assert (<= X_0 0.5))")?;
-        let (word, at) = self.scanner.word(STATEMENTS)?;
-        match word {
-            "declare-const" => self.declaration()?,
-            "assert" => {
-                let formula = self.formula(0)?;
-                self.asserted.push(formula);
-            }
-            _ => return Err(self.unsupported(word, at, STATEMENTS)),
-        }
-        self.scanner.close("`)` at the end of the statement")
+impl<'a, S: Syntax> Parser<'a, S> {
+    pub(super) fn new(scanner: Scanner<'a>, syntax: S) -> Self {
+        Self { scanner, syntax, constraints: 0 }
     }
 
-    fn declaration(&mut self) -> Result<(), VnnlibError> {
-        let (name, at) = self.scanner.word("a variable such as X_0")?;
-        let variable = self.variable(name, at)?;
-        let declared = self.declared(variable);
-        if std::mem::replace(declared, true) {
-            return Err(self.scanner.error(at, VnnlibProblem::DeclaredTwice(quote(name))));
-        }
-        let (sort, at) = self.scanner.word("`Real`")?;
-        if sort == "Real" { Ok(()) } else { Err(self.unsupported(sort, at, "`Real`")) }
-    }
-
-    fn formula(&mut self, depth: usize) -> Result<Formula, VnnlibError> {
+    pub(super) fn formula(&mut self, depth: usize) -> Result<Formula, VnnlibError> {
         self.check_depth(depth)?;
-        self.scanner.open(FORMULA)?;
-        let (operator, at) = self.scanner.word(OPERATORS)?;
+        self.scanner.expect(Token::Open, FORMULA)?;
+        let (operator, at) = self.scanner.word(S::OPERATORS)?;
         if let "and" | "or" = operator {
             let mut parts = vec![self.formula(depth + 1)?];
             while self.scanner.peek() != Token::Close {
@@ -82,26 +61,31 @@ impl Parser<'_> {
             self.scanner.advance();
             return Ok(if operator == "and" { Formula::And(parts) } else { Formula::Or(parts) });
         }
-        if !matches!(operator, "<=" | ">=" | "<" | ">" | "=") {
-            return Err(self.unsupported(operator, at, OPERATORS));
-        }
+        let comparison = S::comparison(operator).ok_or_else(|| self.unsupported(operator, at, S::OPERATORS))?;
+        self.syntax.begin_comparison();
         let left = self.term(depth + 1)?;
         let right = self.term(depth + 1)?;
-        self.scanner.close("`)` after the second side of the constraint")?;
-        if !(left.outputs.is_empty() && right.outputs.is_empty()) {
+        self.scanner.expect(Token::Close, "`)` after the second side of the constraint")?;
+        if left.has_outputs() || right.has_outputs() {
             self.constraints += 1;
             if self.constraints > MAX_CONSTRAINTS {
                 return Err(VnnlibError::TooLarge);
             }
         }
-        let at_most = |parser: &Self, small: &Linear, large: &Linear, strict| {
+        let at_most = |small: &Linear, large: &Linear, strict| {
             let difference = small.clone().plus(large.clone().times(&-&Rational::ONE));
-            difference.at_most_zero(strict).ok_or_else(|| parser.scanner.error(at, VnnlibProblem::LongConstant))
+            difference.at_most_zero(strict).ok_or_else(|| self.scanner.error(at, VnnlibProblem::LongConstant))
         };
-        match operator {
-            "<=" | "<" => at_most(self, &left, &right, operator == "<"),
-            ">=" | ">" => at_most(self, &right, &left, operator == ">"),
-            _ => Ok(Formula::And(vec![at_most(self, &left, &right, false)?, at_most(self, &right, &left, false)?])),
+        let both = |strict| -> Result<Vec<Formula>, VnnlibError> {
+            Ok(vec![at_most(&left, &right, strict)?, at_most(&right, &left, strict)?])
+        };
+        match comparison {
+            Comparison::AtMost => at_most(&left, &right, false),
+            Comparison::AtLeast => at_most(&right, &left, false),
+            Comparison::Less => at_most(&left, &right, true),
+            Comparison::Greater => at_most(&right, &left, true),
+            Comparison::Equal => both(false).map(Formula::And),
+            Comparison::Unequal => both(true).map(Formula::Or),
         }
     }
 
@@ -111,7 +95,7 @@ impl Parser<'_> {
             Token::Word(word) => {
                 let at = self.scanner.at();
                 self.scanner.advance();
-                self.leaf(word, at)
+                self.syntax.leaf(&mut self.scanner, word, at)
             }
             Token::Open => {
                 self.scanner.advance();
@@ -134,30 +118,11 @@ impl Parser<'_> {
                 self.scanner.advance();
                 Ok(value)
             }
-            Token::Close | Token::End => Err(self.scanner.expected(TERM)),
+            _ => Err(self.scanner.expected(TERM)),
         }
     }
 
-    fn leaf(&mut self, word: &str, at: usize) -> Result<Linear, VnnlibError> {
-        if word.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) {
-            // A fraction such as 1/3 is a number to `Rational`, but not to VNN-LIB.
-            let number = word.parse::<Rational>().ok().filter(|_| !word.contains('/'));
-            let number = number.ok_or_else(|| self.scanner.error(at, VnnlibProblem::NotANumber(quote(word))))?;
-            return Ok(Linear { constant: number, ..Linear::default() });
-        }
-        let variable = self.variable(word, at)?;
-        if !*self.declared(variable) {
-            return Err(self.scanner.error(at, VnnlibProblem::Undeclared(quote(word))));
-        }
-        let mut value = Linear::default();
-        match variable {
-            Variable::Input(i) => value.inputs.push((i, Rational::ONE)),
-            Variable::Output(k) => value.outputs.push((k, Rational::ONE)),
-        }
-        Ok(value)
-    }
-
-    fn product(&self, left: Linear, right: Linear, at: usize) -> Result<Linear, VnnlibError> {
+    fn product(&self, left: Linear, right: Linear, at: Span) -> Result<Linear, VnnlibError> {
         let product = match (left.is_constant(), right.is_constant()) {
             (_, true) => left.times(&right.constant),
             (true, _) => right.times(&left.constant),
@@ -167,108 +132,12 @@ impl Parser<'_> {
         if product.is_too_long() { Err(self.scanner.error(at, VnnlibProblem::LongConstant)) } else { Ok(product) }
     }
 
-    /// The variable of a name, if the network has it.
-    fn variable(&self, name: &str, at: usize) -> Result<Variable, VnnlibError> {
-        let index = |prefix| name.strip_prefix(prefix).filter(|digits| is_index(digits));
-        let (inputs, outputs) = (self.inputs.len(), self.outputs.len());
-        let (variable, exists) = match (index("X_"), index("Y_")) {
-            (Some(i), _) => {
-                let i = i.parse().unwrap_or(usize::MAX);
-                (Variable::Input(i), i < inputs)
-            }
-            (_, Some(k)) => {
-                let k = k.parse().unwrap_or(usize::MAX);
-                (Variable::Output(k), k < outputs)
-            }
-            _ => return Err(self.scanner.error(at, VnnlibProblem::NotAVariable(quote(name)))),
-        };
-        let name = quote(name);
-        let missing = VnnlibProblem::NoSuchVariable { name, inputs, outputs };
-        if exists { Ok(variable) } else { Err(self.scanner.error(at, missing)) }
-    }
-
-    fn declared(&mut self, variable: Variable) -> &mut bool {
-        match variable {
-            Variable::Input(i) => &mut self.inputs[i],
-            Variable::Output(k) => &mut self.outputs[k],
-        }
-    }
-
     fn check_depth(&self, depth: usize) -> Result<(), VnnlibError> {
         let too_deep = || self.scanner.error(self.scanner.at(), VnnlibProblem::TooDeep);
         if depth > MAX_DEPTH { Err(too_deep()) } else { Ok(()) }
     }
 
-    fn unsupported(&self, word: &str, at: usize, expected: &'static str) -> VnnlibError {
+    pub(super) fn unsupported(&self, word: &str, at: Span, expected: &'static str) -> VnnlibError {
         self.scanner.error(at, VnnlibProblem::Unsupported { word: quote(word), expected })
-    }
-}
-
-/// Digits without leading zeros: to SMT-LIB `X_01` and `X_1` are two variables.
-fn is_index(digits: &str) -> bool {
-    !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'))
-}
-
-/// `sum a_k y_k + sum p_i x_i + constant`, in the order of the text.
-#[derive(Clone)]
-struct Linear {
-    outputs: Vec<(usize, Rational)>,
-    inputs: Vec<(usize, Rational)>,
-    constant: Rational,
-}
-
-impl Default for Linear {
-    fn default() -> Self {
-        Self { outputs: Vec::new(), inputs: Vec::new(), constant: Rational::ZERO }
-    }
-}
-
-impl Linear {
-    fn is_constant(&self) -> bool {
-        self.outputs.is_empty() && self.inputs.is_empty()
-    }
-
-    fn plus(mut self, other: Self) -> Self {
-        self.outputs.extend(other.outputs);
-        self.inputs.extend(other.inputs);
-        self.constant = &self.constant + &other.constant;
-        self
-    }
-
-    fn times(mut self, factor: &Rational) -> Self {
-        self.outputs.iter_mut().chain(&mut self.inputs).for_each(|(_, c)| *c = &*c * factor);
-        self.constant = &self.constant * factor;
-        self
-    }
-
-    fn is_too_long(&self) -> bool {
-        self.constant.is_too_long() || self.outputs.iter().chain(&self.inputs).any(|(_, c)| c.is_too_long())
-    }
-
-    /// `self <= 0`, or `self < 0`; `None` if a constant is too long to be written and read again.
-    fn at_most_zero(self, strict: bool) -> Option<Formula> {
-        let Self { outputs, inputs, constant } = self;
-        let constraint = Constraint { outputs, inputs, constant, strict }.canonical();
-        let Constraint { outputs, inputs, constant, .. } = &constraint;
-        let atom = match (outputs.as_slice(), inputs.as_slice()) {
-            ([], []) if constraint.holds_at(constant) => return Some(Formula::TRUE),
-            ([], []) => return Some(Formula::FALSE),
-            ([], [(input, c)]) => {
-                let at = (-constant).checked_div(c)?;
-                let side = if *c > Rational::ZERO { Side::Upper } else { Side::Lower };
-                if at.is_too_long() {
-                    return None;
-                }
-                Atom::Bound { input: *input, side, at, strict }
-            }
-            _ => {
-                let mut terms = outputs.iter().chain(inputs);
-                if constant.is_too_long() || terms.any(|(_, c)| c.is_too_long()) {
-                    return None;
-                }
-                Atom::Constraint(constraint)
-            }
-        };
-        Some(Formula::Atom(atom))
     }
 }

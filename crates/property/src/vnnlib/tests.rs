@@ -1,7 +1,8 @@
 //! What is read, what is refused, and that nothing changes its meaning.
 
-use super::{VnnlibError, VnnlibProblem, read};
+use super::{Version, VnnlibError, VnnlibProblem, WriteError, declarations, read, write};
 use crate::{Conjunction, Constraint, InputRegion, PropertyError, Query};
+use crate::{Norm, RegionKind};
 use proptest::prelude::*;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -70,7 +71,8 @@ fn numbers_are_not_rounded() {
 fn refusals(texts: &[&str]) -> String {
     let message = |text: &str| match read(text, &network()) {
         Ok(queries) => panic!("{text} is read as {} queries", queries.len()),
-        Err(error) => format!("{}\n    {error}\n", text.replace(DECLARED, "... ").replace(BOX, "... ")),
+        Err(VnnlibError::Text { place, problem }) => format!("{problem}\n{}\n\n", place.excerpt("p.vnnlib")),
+        Err(error) => format!("{error}\n"),
     };
     texts.iter().map(|t| message(t)).collect()
 }
@@ -131,7 +133,7 @@ fn what_is_no_vnnlib_is_refused_with_its_place() {
 #[test]
 fn what_is_no_query_about_the_network_is_refused() {
     let refused = |text: &str| read(&format!("{DECLARED}{text}"), &network()).unwrap_err();
-    let unbounded = |input, side| VnnlibError::Unbounded { input, inputs: 2, side };
+    let unbounded = |input, side| VnnlibError::Unbounded { input: format!("X_{input}"), inputs: 2, side };
     assert_eq!(refused("(assert (<= Y_0 1))"), unbounded(0, "lower"));
     assert_eq!(refused("(assert (>= X_0 1)) (assert (>= X_1 1))"), unbounded(0, "upper"));
     let boxes = "(assert (and (<= X_0 1) (>= X_0 0) (>= X_1 0))) (assert (or (<= X_1 1) (<= Y_0 2)))";
@@ -249,7 +251,126 @@ fn said() -> impl Strategy<Value = Said> {
     })
 }
 
+/// Two elements between bounds, or around a centre.
+fn region() -> impl Strategy<Value = InputRegion> {
+    let boxed = proptest::collection::vec((decimal(), decimal(), 1i64..400), 2).prop_map(|ends| {
+        let third = |(a, b, d): (String, String, i64)| {
+            let a: Rational = a.parse().unwrap();
+            let b = b.parse::<Rational>().unwrap().checked_div(&Rational::from(d)).unwrap();
+            if a <= b { (a, b) } else { (b, a) }
+        };
+        let (lower, upper) = ends.into_iter().map(third).unzip();
+        InputRegion::boxed(lower, upper).unwrap()
+    });
+    let ball = (proptest::collection::vec(0.0f32..1.0, 2), 0u8..30, any::<bool>()).prop_map(|(centre, k, ranged)| {
+        let centre = centre.into_iter().map(f64::from).collect();
+        let range = ranged.then_some((Rational::ZERO, Rational::ONE));
+        InputRegion::ball(centre, Norm::Linf, format!("{k}/255").parse().unwrap(), range).unwrap()
+    });
+    prop_oneof![boxed, ball]
+}
+
+#[test]
+fn what_has_no_words_in_the_language_is_not_written() {
+    let query = |region| Query::robustness(network(), region, 0).unwrap();
+    let ball = |norm| query(InputRegion::ball(vec![0.5, 0.5], norm, "0.1".parse().unwrap(), None).unwrap());
+    assert_eq!(write(&[ball(Norm::L2)], Version::V1), Err(WriteError::Norm(Norm::L2)));
+    assert_eq!(write(&[], Version::V1), Err(WriteError::NoQuery));
+    // A long number is multiplied out, and still exact.
+    let tiny = Rational::from_f64(f64::from_bits(1)).unwrap();
+    let region = InputRegion::boxed(vec![-&tiny, Rational::ZERO], vec![tiny, Rational::ONE]).unwrap();
+    for version in [Version::V1, Version::V2 { minor: 0 }] {
+        let text = write(&[query(region.clone())], version).unwrap();
+        assert_eq!(read(&text, &network()).unwrap()[0].digest(), query(region.clone()).digest());
+    }
+}
+
+#[test]
+fn declarations_are_read_without_assertions() {
+    let text =
+        "; before\n(vnnlib-version <2.3>) (declare-network f (declare-input X real [1,2]) (declare-input A int8 [])
+        (declare-hidden H float32 [7] \"h\") (declare-output Y real [3])) (assert nonsense";
+    let found = declarations(text).unwrap();
+    assert_eq!(found.version.to_string(), "2.3");
+    let [network] = found.networks.as_slice() else { panic!("{found:?}") };
+    let tensors = network.inputs.iter().chain(&network.hidden).chain(&network.outputs);
+    let tensors: Vec<String> = tensors.map(ToString::to_string).collect();
+    assert_eq!(
+        (network.name.as_str(), tensors.join("; ")),
+        ("f", "X real [1,2]; A int8 []; H float32 [7]; Y real [3]".into())
+    );
+    assert_eq!(declarations(DECLARED).unwrap().version, Version::V1);
+    assert!(declarations("(vnnlib-version <2.0>) (declare-network f").is_err());
+}
+
+#[test]
+fn elements_stand_in_row_major_order() {
+    let mut b = Builder::new();
+    let x = b.input("x", &[2, 3], DType::F32).unwrap();
+    let flat = b.push("flat", Op::Flatten, &[x]).unwrap();
+    let dense = Dense::new(Tensor::f32(&[1, 6], vec![1.0; 6]).unwrap(), Tensor::f32(&[1], vec![0.0]).unwrap());
+    let y = b.push("y", Op::Dense(dense.unwrap()), &[flat]).unwrap();
+    let network = Arc::new(b.finish(y).unwrap());
+    let text = |shape: &str, names: [&str; 6]| {
+        let bounds = |(k, name): (usize, &&str)| format!("(assert (and (>= X{name} {k}.0) (<= X{name} {k}.5)))");
+        let bounds: String = names.iter().enumerate().map(bounds).collect();
+        format!(
+            "(vnnlib-version <2.0>)(declare-network f(declare-input X real {shape})(declare-output Y real []))\n{bounds}(assert (<= Y 0.0))"
+        )
+    };
+    let texts = [
+        text("[2,3]", ["[0,0]", "[0,1]", "[0,2]", "[1,0]", "[1,1]", "[1,2]"]),
+        text("[1,2,3]", ["[0,0,0]", "[0,0,1]", "[0,0,2]", "[0,1,0]", "[0,1,1]", "[0,1,2]"]),
+        text("[6]", ["[0]", "[1]", "[2]", "[3]", "[4]", "[5]"]),
+    ];
+    for text in texts {
+        let query = read(&text, &network).unwrap().remove(0);
+        let RegionKind::Box { lower, .. } = query.region().kind() else { panic!("a box") };
+        assert_eq!(*lower, (0..6).map(Rational::from).collect::<Vec<_>>());
+        let again = read(&write(std::slice::from_ref(&query), Version::V2 { minor: 0 }).unwrap(), &network).unwrap();
+        assert_eq!(again[0].digest(), query.digest());
+    }
+    // As many elements in another order of extents are another tensor.
+    let transposed = text("[3,2]", ["[0,0]", "[0,1]", "[1,0]", "[1,1]", "[2,0]", "[2,1]"]);
+    let error = read(&transposed, &network).unwrap_err();
+    assert!(matches!(error, VnnlibError::Text { problem: VnnlibProblem::Shape { .. }, .. }), "{error}");
+}
+
 proptest! {
+    #[test]
+    fn what_is_written_is_read_as_the_same(
+        regions in proptest::collection::vec(region(), 1..4),
+        unsafe_set in proptest::collection::vec(proptest::collection::vec(constraint(), 0..4), 1..4),
+        strict in proptest::option::of((0usize..2, any::<bool>())),
+    ) {
+        let mut unsafe_set: Vec<Conjunction> =
+            unsafe_set.into_iter().map(|d| Conjunction(d.into_iter().map(|(_, c)| c).collect())).collect();
+        // What speaks of no output bounds an input or says nothing: only the strict end of a box is such a constraint.
+        unsafe_set.iter_mut().for_each(|d| d.0.retain(|c| !c.outputs.is_empty()));
+        let queries = regions.iter().map(|region| {
+            let (lower, upper) = region.exact_box().unwrap();
+            let mut unsafe_set = unsafe_set.clone();
+            if let Some((i, below)) = strict {
+                let (c, constant) = if below { (Rational::ONE, -&upper[i]) } else { (-&Rational::ONE, lower[i].clone()) };
+                if constant.decimal().is_some() {
+                    let end = Constraint { outputs: vec![], inputs: vec![(i, c)], constant, strict: true };
+                    unsafe_set.iter_mut().for_each(|d| d.0.push(end.clone()));
+                }
+            }
+            Query::new(network(), InputRegion::boxed(lower, upper).unwrap(), unsafe_set).unwrap()
+        });
+        let queries: Vec<Query> = queries.collect();
+        let digests = |queries: &[Query]| queries.iter().map(Query::digest).collect::<Vec<_>>();
+        for (i, query) in queries.iter().enumerate() {
+            prop_assume!(queries[..i].iter().all(|q| q.region() != query.region()));
+        }
+        for version in [Version::V1, Version::V2 { minor: 0 }] {
+            let text = write(&queries, version).unwrap();
+            let again = read(&text, &network());
+            prop_assert_eq!(again.map(|q| digests(&q)), Ok(digests(&queries)), "{}", text);
+        }
+    }
+
     #[test]
     fn constraints_are_read_as_they_were_written(
         unsafe_set in proptest::collection::vec(proptest::collection::vec(constraint(), 1..4), 1..4),
@@ -304,8 +425,11 @@ proptest! {
     }
 
     #[test]
-    fn reading_never_panics(text in "([()<>=+*;_ 0-9.XYe\n-]|and|or|assert|declare-const|Real|X_0|Y_1){0,80}") {
+    fn reading_never_panics(text in "([()<>=+*;_ 0-9.XYe\n,\"\\\\\\[\\]-]|and|or|\\(assert|declare-const|\\(declare-input|Real|X_0|Y_1|X\\[0\\]|Y\\[1\\]){0,80}") {
         let _ = read(&text, &network());
         let _ = read(&format!("{DECLARED}{BOX}(assert {text}"), &network());
+        for before in ["", "(declare-network ", "(declare-network f (declare-input X real [2]) (declare-output Y real [3]))(assert "] {
+            let _ = read(&format!("(vnnlib-version <2.0>){before}{text}"), &network());
+        }
     }
 }

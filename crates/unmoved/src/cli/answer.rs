@@ -3,6 +3,7 @@
 use super::{CliError, Exit, Output};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 use unmoved::evaluate::write_image;
 use unmoved::ir::Network;
@@ -33,7 +34,7 @@ impl KeepArgs {
 /// Writes the input that a verdict speaks of, if it is asked for.
 pub(crate) fn save_input(path: Option<&Path>, query: &Query, verdict: &Verdict) -> Result<(), CliError> {
     let input = match verdict {
-        Verdict::Violated(c) => &c.input,
+        Verdict::Violated(c) => &c.input.nearest,
         Verdict::Unknown(Reason::F32Only(input)) => input,
         _ => return Ok(()),
     };
@@ -60,8 +61,18 @@ pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 #[derive(clap::Args)]
 pub(crate) struct SearchArgs {
     /// Give up after so many seconds; 0 for never
-    #[arg(long, value_name = "SECONDS", default_value_t = 120.0)]
-    time_limit: f64,
+    #[arg(long, visible_alias = "timeout", value_name = "SECONDS", default_value = "120")]
+    time_limit: Seconds,
+    #[command(flatten)]
+    effort: EffortArgs,
+}
+
+/// How to search.
+#[derive(clap::Args)]
+pub(crate) struct EffortArgs {
+    /// Give up before the process takes up more memory: 8G, 500MiB; a K is 1024 bytes [default: no limit]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    mem_limit: Option<u64>,
     /// Threads [default: as many as the processor runs]
     #[arg(long, value_name = "N")]
     threads: Option<std::num::NonZeroUsize>,
@@ -71,6 +82,28 @@ pub(crate) struct SearchArgs {
     /// Seed of the attack's random starts
     #[arg(long, default_value_t = 0)]
     seed: u64,
+}
+
+/// A time limit; 0 for none.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seconds(pub(crate) Option<Duration>);
+
+impl FromStr for Seconds {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let seconds: f64 = text.parse().map_err(|_| format!("\"{text}\" is not a number of seconds"))?;
+        let limit = Duration::try_from_secs_f64(seconds).map_err(|e| e.to_string())?;
+        Ok(Self((!limit.is_zero()).then_some(limit)))
+    }
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    match parse_size::Config::new().with_binary().parse_size(text) {
+        Ok(0) => Err("it must be positive".into()),
+        Ok(bytes) => Ok(bytes),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -86,10 +119,13 @@ enum EngineName {
 }
 
 impl SearchArgs {
-    pub(crate) fn options(&self) -> Result<Options, CliError> {
-        let time_limit = Duration::try_from_secs_f64(self.time_limit);
-        let time_limit = time_limit.map_err(|e| CliError::new("U0001", format!("--time-limit: {e}")))?;
-        let time_limit = (!time_limit.is_zero()).then_some(time_limit);
+    pub(crate) fn options(&self) -> Options {
+        self.effort.options(self.time_limit)
+    }
+}
+
+impl EffortArgs {
+    pub(crate) fn options(&self, Seconds(time_limit): Seconds) -> Options {
         let threads = self.threads.map_or_else(|| Options::default().threads, usize::from);
         let attack = AttackOptions { seed: self.seed, ..AttackOptions::default() };
         let engine = match self.engine {
@@ -98,7 +134,7 @@ impl SearchArgs {
             EngineName::Milp => Engine::Milp,
             EngineName::Auto => Engine::Auto,
         };
-        Ok(Options { time_limit, attack, engine, threads, ..Options::default() })
+        Options { time_limit, memory_limit: self.mem_limit, attack, engine, threads, ..Options::default() }
     }
 }
 

@@ -1,5 +1,6 @@
 //! `unmoved encode`
 
+use super::convert::VersionName;
 use super::question::{InputArgs, ModelArgs, Question, RegionArgs};
 use super::{CliError, Exit, Output};
 use clap::ValueEnum;
@@ -11,6 +12,7 @@ use std::time::Instant;
 use unmoved::bounds::{Propagation, Tier};
 use unmoved::core::{Milp, Objective, encode};
 use unmoved::ir::lower_max_pool;
+use unmoved::property::vnnlib;
 
 /// `encode`
 #[derive(clap::Args)]
@@ -22,9 +24,13 @@ pub(crate) struct Args {
     input: InputArgs,
     #[command(flatten)]
     region: RegionArgs,
-    /// For people and snapshot tests, or for solvers
-    #[arg(long = "as", default_value = "listing")]
-    kind: Kind,
+    /// For people and snapshot tests, for solvers, or for other verifiers [default: vnnlib if that is the ending of the
+    /// file, else listing]
+    #[arg(long = "as")]
+    kind: Option<Kind>,
+    /// The version of VNN-LIB
+    #[arg(long, value_name = "VERSION", default_value = "1.0")]
+    vnnlib: VersionName,
     /// What is minimised
     #[arg(long, default_value = "worst")]
     objective: ObjectiveName,
@@ -44,6 +50,8 @@ enum Kind {
     Lp,
     /// Free MPS
     Mps,
+    /// The query itself as a property
+    Vnnlib,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -57,7 +65,23 @@ enum ObjectiveName {
 }
 
 pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
-    let question = Question::new(&args.model, &args.input, &args.region, output)?;
+    let mut question = Question::new(&args.model, &args.input, &args.region, output)?;
+    let kind = args.kind.unwrap_or(match &args.write {
+        Some(path) if path.extension().is_some_and(|e| e == "vnnlib") => Kind::Vnnlib,
+        _ => Kind::Listing,
+    });
+    if let Kind::Vnnlib = kind {
+        args.target.map_or(Ok(()), |target| question.restrict(target))?;
+        let text = vnnlib::write(std::slice::from_ref(&question.query), args.vnnlib.get())?;
+        return match &args.write {
+            Some(path) => std::fs::write(path, text).map_err(|e| CliError::write(path, e)),
+            None => {
+                super::print(text.trim_end());
+                Ok(())
+            }
+        }
+        .map(|()| Exit::Holds);
+    }
     let disjuncts = args.target.map(|target| question.disjunct(target)).transpose()?;
     let lowered = lower_max_pool(question.query.network())?;
     let start = Instant::now();
@@ -76,10 +100,10 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
         Some(path) => {
             let file = File::create(path).map_err(|e| CliError::write(path, e))?;
             let mut out = BufWriter::new(file);
-            write(&milp, args.kind, &mut out).and_then(|()| out.flush()).map_err(|e| CliError::write(path, e))?;
+            write(&milp, kind, &mut out).and_then(|()| out.flush()).map_err(|e| CliError::write(path, e))?;
         }
         // A reader that went away is no error.
-        None if !output.is_json() => drop(write(&milp, args.kind, &mut std::io::stdout().lock())),
+        None if !output.is_json() => drop(write(&milp, kind, &mut std::io::stdout().lock())),
         None => {}
     }
     let (columns, integers, rows) = (milp.columns.len(), milp.integers(), milp.rows.len());
@@ -97,7 +121,8 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
 
 fn write(milp: &Milp, kind: Kind, out: &mut impl Write) -> std::io::Result<()> {
     match kind {
-        Kind::Listing => out.write_all(milp.listing().as_bytes()),
+        // A property is no program: it was written before.
+        Kind::Listing | Kind::Vnnlib => out.write_all(milp.listing().as_bytes()),
         Kind::Lp => milp.write_lp(out),
         Kind::Mps => milp.write_mps(out),
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 use unmoved::core::{EncodeError, SolverError};
-use unmoved::property::vnnlib::{VnnlibError, VnnlibProblem};
+use unmoved::property::vnnlib::{VnnlibError, VnnlibProblem, WriteError};
 use unmoved::search::SearchError;
 use unmoved::{ModelError, VnnlibFileError, onnx};
 
@@ -96,10 +96,17 @@ impl From<VnnlibFileError> for CliError {
         let VnnlibFileError::Vnnlib { source, .. } = &error else { return Self::new("U0003", error) };
         match &**source {
             VnnlibError::Property(_) => Self::new("U0200", error),
+            VnnlibError::Text { problem: VnnlibProblem::NotBuilt(_), .. } => Self::new("U0202", error),
             VnnlibError::Text { problem: VnnlibProblem::Unsupported { .. }, .. } => Self::new("U0201", &error)
-                .note("VNN-LIB 1.0 with linear constraints is read; docs/verify.md describes it"),
+                .note("VNN-LIB 1.0 and 2.0 with linear constraints are read; docs/vnnlib.md describes them"),
             _ => Self::new("U0201", error),
         }
+    }
+}
+
+impl From<WriteError> for CliError {
+    fn from(error: WriteError) -> Self {
+        Self::new("U0203", error)
     }
 }
 

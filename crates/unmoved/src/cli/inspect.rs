@@ -29,7 +29,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
 }
 
 fn unsupported(model: &ModelArgs, output: Output) -> Result<Exit, CliError> {
-    let found = unmoved::unsupported_operators(&model.model, &model.choices.get())?;
+    let found = unmoved::unsupported_operators(&model.model, &model.reading.choices.get())?;
     if output.is_json() {
         let nodes = found.iter().map(
             |n| json!({"node": n.node, "operator": n.operator, "opset": n.opset, "problem": n.problem.to_string()}),

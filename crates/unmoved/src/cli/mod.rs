@@ -3,16 +3,22 @@
 mod answer;
 mod attack;
 mod bounds;
+mod boxes;
 mod check;
 mod convert;
 mod encode;
 mod error;
+mod guard;
 mod images;
 mod inspect;
+mod networks;
 mod question;
 mod report;
 mod robust;
+mod supports;
 mod verify;
+mod vnncomp;
+mod witness;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use error::CliError;
@@ -33,14 +39,21 @@ pub(crate) enum Exit {
     Unknown,
 }
 
+impl Exit {
+    /// The exit code.
+    fn code(self) -> i32 {
+        match self {
+            Self::Holds => 0,
+            Self::Violated => 1,
+            Self::Error => 2,
+            Self::Unknown => 3,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Holds => 0,
-            Exit::Violated => 1,
-            Exit::Error => 2,
-            Exit::Unknown => 3,
-        })
+        Self::from(exit.code() as u8)
     }
 }
 
@@ -56,12 +69,18 @@ enum Format {
 /// Proves that a neural network's answer stays unmoved under every allowed perturbation of its input, or shows the
 /// perturbation that moves it.
 #[derive(Parser)]
-#[command(name = "unmoved", version, arg_required_else_help = true)]
+#[command(name = "unmoved", disable_version_flag = true, arg_required_else_help = true)]
 #[command(after_help = "Exit codes: 0 holds, 1 violated, 2 error, 3 unknown.\n\n\
     Example:\n  unmoved robust model.onnx --image seven.png --eps 0.05")]
 struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
+    /// Print the name of the program
+    #[arg(long, exclusive = true)]
+    name: bool,
+    /// Print its version
+    #[arg(long, short = 'V', exclusive = true)]
+    version: bool,
     /// Print results for people or as one JSON object
     #[arg(long, global = true, display_order = 1000, default_value = "text")]
     format: Format,
@@ -79,6 +98,10 @@ enum Command {
     Robust(robust::Args),
     /// Decide a property in VNN-LIB
     Verify(verify::Args),
+    /// Decide an instance of VNN-COMP and write the result where the competition looks for it
+    Vnncomp(vnncomp::Args),
+    /// Tell what `verify` can do, in the words of VNN-LIB
+    Supports(supports::Args),
     /// Look for a perturbation that changes the network's answer, and prove nothing
     Attack(attack::Args),
     /// Print bounds of every layer over the allowed inputs
@@ -154,9 +177,15 @@ pub(crate) fn run() -> Exit {
         }
     };
     let output = Output { format: cli.format, quiet: cli.quiet, verbose: cli.verbose };
-    let result = match &cli.command {
+    let Some(command) = &cli.command else {
+        print(if cli.name { "Unmoved" } else { env!("CARGO_PKG_VERSION") });
+        return Exit::Holds;
+    };
+    let result = match command {
         Command::Robust(args) => robust::run(args, output),
         Command::Verify(args) => verify::run(args, output),
+        Command::Vnncomp(args) => vnncomp::run(args, output),
+        Command::Supports(args) => supports::run(args),
         Command::Attack(args) => attack::run(args, output),
         Command::Bounds(args) => bounds::run(args, output),
         Command::Encode(args) => encode::run(args, output),

@@ -2,7 +2,7 @@
 
 use super::{CliError, Output};
 use clap::ValueEnum;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use unmoved::evaluate::{DataSet, Example, read_image};
 use unmoved::ir::{Network, Rational};
@@ -32,6 +32,13 @@ pub(crate) struct ModelArgs {
     /// The model: .onnx, .onnx.gz, .safetensors, .nnet or .unm
     pub(crate) model: PathBuf,
     #[command(flatten)]
+    pub(crate) reading: ReadingArgs,
+}
+
+/// How a model file is to be read.
+#[derive(clap::Args)]
+pub(crate) struct ReadingArgs {
+    #[command(flatten)]
     pub(crate) choices: ChoiceArgs,
     /// The network expects (pixel - MEAN) / STD; one number, or one per channel
     #[arg(long, value_delimiter = ',', requires = "std", allow_hyphen_values = true)]
@@ -44,12 +51,22 @@ pub(crate) struct ModelArgs {
 impl ModelArgs {
     /// Reads the network and puts the normalisation in front of it.
     pub(crate) fn read(&self, output: Output) -> Result<Network, CliError> {
-        Ok(self.read_model(output)?.network)
+        self.reading.read(&self.model, output)
     }
 
     /// As [`Self::read`], with what became of the nodes of the file.
     pub(crate) fn read_model(&self, output: Output) -> Result<Model, CliError> {
-        let mut model = unmoved::read_model(&self.model, &self.choices.get())?;
+        self.reading.read_model(&self.model, output)
+    }
+}
+
+impl ReadingArgs {
+    pub(crate) fn read(&self, path: &Path, output: Output) -> Result<Network, CliError> {
+        Ok(self.read_model(path, output)?.network)
+    }
+
+    fn read_model(&self, path: &Path, output: Output) -> Result<Model, CliError> {
+        let mut model = unmoved::read_model(path, &self.choices.get())?;
         model.notices.iter().for_each(|notice| output.note(format_args!("note: {notice}")));
         if !self.mean.is_empty() {
             model.network = model.network.with_normalized_input(&self.mean, &self.std)?;

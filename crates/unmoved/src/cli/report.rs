@@ -50,7 +50,7 @@ impl Report<'_> {
     fn distance(&self, c: &Counterexample) -> String {
         use unmoved::property::{Norm, RegionKind};
         let RegionKind::Ball { centre, .. } = self.question.query.region().kind() else { return String::new() };
-        let differences = c.input.iter().zip(centre).map(|(x, c)| (f64::from(*x) - c).abs());
+        let differences = c.input.nearest.iter().zip(centre).map(|(x, c)| (f64::from(*x) - c).abs());
         let distance = match self.question.norm {
             Norm::Linf => differences.fold(0.0, f64::max),
             Norm::L1 => differences.sum(),

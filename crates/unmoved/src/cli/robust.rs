@@ -22,7 +22,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
-    let options = Options { trust_solver: args.trust_solver, ..args.search.options()? };
+    let options = Options { trust_solver: args.trust_solver, ..args.search.options() };
     let keep = &args.keep;
     if args.asked.is_many() {
         if keep.certificate.is_some() || keep.counterexample.is_some() {

@@ -1,23 +1,32 @@
 //! `unmoved verify`
 
 use super::answer::{KeepArgs, SearchArgs, exit, fields, labels, remarks, save_certificate, save_input, with_suffix};
-use super::question::ModelArgs;
-use super::{CliError, Exit, Output, print};
+use super::boxes::{decide_all, firm, telling};
+use super::guard::Guard;
+use super::networks::{NetworkFile, of_property};
+use super::question::ReadingArgs;
+use super::{CliError, Exit, Output, print, witness};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
+use unmoved::VnnlibFile;
+use unmoved::property::vnnlib::Declarations;
 use unmoved::property::{Query, Reason, Verdict};
-use unmoved::search::{DecidedBy, Options, Outcome, decide_watched};
+use unmoved::search::Outcome;
 
 /// `verify`
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  unmoved verify model.onnx property.vnnlib --time-limit 60")]
+#[command(after_help = "Example:\n  unmoved verify property.vnnlib --network model.onnx --timeout 60")]
 pub(crate) struct Args {
-    #[command(flatten)]
-    model: ModelArgs,
-    /// The property: VNN-LIB 1.0, .vnnlib or .vnnlib.gz
+    /// The property: VNN-LIB 1.0 or 2.0, .vnnlib or .vnnlib.gz
     property: PathBuf,
+    /// The model: .onnx, .onnx.gz, .safetensors, .nnet or .unm; NAME is the network's in VNN-LIB 2.0, and may be left out where
+    /// there is one
+    #[arg(long = "network", value_name = "[NAME=]FILE", required = true)]
+    networks: Vec<NetworkFile>,
+    #[command(flatten)]
+    reading: ReadingArgs,
     #[command(flatten)]
     keep: KeepArgs,
     #[command(flatten)]
@@ -26,69 +35,58 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     let start = Instant::now();
-    let options = args.search.options()?;
-    let network = Arc::new(args.model.read(output)?);
-    let queries = unmoved::read_vnnlib(&args.property, &network)?;
+    let options = args.search.options();
+    let guard = Guard::new(&options, start, move |reason| {
+        print(&given_up(reason, start, output));
+        Exit::Unknown
+    });
+    let property = VnnlibFile::open(&args.property)?;
+    let declared = property.declarations()?;
+    let model = of_property(&args.networks, &declared)?;
+    let network = Arc::new(args.reading.read(model, output)?);
+    let queries = property.queries(&network)?;
     let disjuncts: usize = queries.iter().map(|q| q.unsafe_set().len()).sum();
     output.note(format_args!(
         "{}: input {}, {} outputs; {}: boxes {}, disjuncts {disjuncts}",
-        args.model.model.display(),
+        model.display(),
         network.input().shape,
         network.output_len(),
         args.property.display(),
         queries.len(),
     ));
-    if queries.iter().any(|q| !has_float32_input(q)) {
-        output.note(
-            "note: no float32 input lies in the box, decimals and all: it can be proved safe, but not shown unsafe",
-        );
-    }
-    let outcomes = outcomes(&queries, &options, start, output)?;
-    let report = Report { queries: &queries, outcomes, seconds: start.elapsed().as_secs_f64() };
+    let mut outcomes = decide_all(&queries, &options, start, output)?;
+    guard.take();
+    let index = telling(&outcomes);
+    firm(&queries[index], &mut outcomes[index], &options, start);
+    let report = Report { declared, queries: &queries, outcomes, seconds: start.elapsed().as_secs_f64() };
     report.save(&args.keep)?;
-    print(&if output.is_json() { report.json() } else { report.text() });
+    if let (Verdict::Violated(found), Some(_)) = (&report.telling().1.verdict, &args.keep.counterexample)
+        && !found.input.exact.is_empty()
+    {
+        output.note("note: the region holds no float32 input; the file that was written holds the nearest one");
+    }
+    let result = report.result()?;
+    print(&if output.is_json() { report.json() } else { result });
     if !output.is_json() {
+        output.note(report.remark());
         remarks(&network, output);
     }
     Ok(exit(&report.telling().1.verdict))
 }
 
-/// Whether there is an input to be written, were it unsafe. A decimal at which an input is fixed seldom is a float32.
-fn has_float32_input(query: &Query) -> bool {
-    let limits = query.region().enclosing_box();
-    let centre: Vec<f64> = limits.lower.iter().zip(&limits.upper).map(|(l, u)| l + (u - l) / 2.0).collect();
-    query.region().to_f32_inside(&centre).is_some()
-}
-
-/// Box by box, up to the first that is violated. The time limit counts from `start`.
-fn outcomes(queries: &[Query], options: &Options, start: Instant, output: Output) -> Result<Vec<Outcome>, CliError> {
-    let mut outcomes = Vec::new();
-    for query in queries {
-        let time_limit = options.time_limit.map(|limit| limit.saturating_sub(start.elapsed()));
-        outcomes.push(match time_limit {
-            Some(Duration::ZERO) => out_of_time(query),
-            _ => decide_watched(query, &Options { time_limit, ..*options }, &output.watch(start))?,
-        });
-        if let Some(Outcome { verdict: Verdict::Violated(_), .. }) = outcomes.last() {
-            break;
-        }
+/// The answer of a command that did not come to its end.
+fn given_up(reason: Reason, start: Instant, output: Output) -> String {
+    let (verdict, seconds) = (Verdict::Unknown(reason.clone()), start.elapsed().as_secs_f64());
+    if output.is_json() {
+        let said = json!({"verdict": word(&verdict), "certified": false, "reason": reason.word(), "time_s": seconds});
+        return said.to_string();
     }
-    Ok(outcomes)
-}
-
-/// What is known of a box that was never looked at.
-fn out_of_time(query: &Query) -> Outcome {
-    Outcome {
-        verdict: Verdict::Unknown(Reason::TimeLimit),
-        decided_by: DecidedBy::Nothing,
-        certificate: None,
-        margins: vec![f64::NEG_INFINITY; query.unsafe_set().len()],
-        subproblems: 0,
-        check_time: Duration::ZERO,
-    }
+    output.note(format_args!("{reason} ({seconds:.3} s)"));
+    word(&verdict).into()
 }
 
 struct Report<'a> {
+    declared: Declarations,
     queries: &'a [Query],
     /// Of the boxes in their order, up to the one that ended it.
     outcomes: Vec<Outcome>,
@@ -96,12 +94,8 @@ struct Report<'a> {
 }
 
 impl Report<'_> {
-    /// The box that tells the answer: one that is violated, else one that is open, else the last.
     fn telling(&self) -> (usize, &Outcome) {
-        let find = |is: fn(&Verdict) -> bool| self.outcomes.iter().position(|o| is(&o.verdict));
-        let index = find(|v| matches!(v, Verdict::Violated(_)))
-            .or_else(|| find(|v| matches!(v, Verdict::Unknown(_))))
-            .unwrap_or(self.outcomes.len() - 1);
+        let index = telling(&self.outcomes);
         (index, &self.outcomes[index])
     }
 
@@ -132,18 +126,34 @@ impl Report<'_> {
         words.join("+")
     }
 
-    fn text(&self) -> String {
+    /// What VNN-LIB's solver interface asks for: a word, and the assignment that was found.
+    fn result(&self) -> Result<String, CliError> {
         let (index, outcome) = self.telling();
-        let (word, by, time) = (word(&outcome.verdict), self.decided_by(), format!("{:.3} s", self.seconds));
+        let word = word(&outcome.verdict);
+        let Verdict::Violated(found) = &outcome.verdict else { return Ok(word.into()) };
+        let text = witness::assignment(&self.declared, found, false);
+        if !witness::replays(&self.declared, &self.queries[index], &text, found) {
+            return Err(CliError::new(
+                "U0301",
+                "the counterexample as it would be written is none; a defect worth reporting",
+            ));
+        }
+        Ok(format!("{word}\n{text}"))
+    }
+
+    /// What stands behind it.
+    fn remark(&self) -> String {
+        let (index, outcome) = self.telling();
+        let (by, time) = (self.decided_by(), format!("{:.3} s", self.seconds));
         let boxes = self.queries.len();
         let place = if boxes > 1 { format!(" in box {} of {boxes}", index + 1) } else { String::new() };
         match &outcome.verdict {
             Verdict::Robust if boxes > 1 => {
-                format!("{word}: no input of the {boxes} boxes is unsafe, certified ({by}, {time})")
+                format!("no input of the {boxes} boxes is unsafe, certified ({by}, {time})")
             }
-            Verdict::Robust => format!("{word}: no input is unsafe, certified ({by}, {time})"),
-            Verdict::Violated(c) => format!("{word}: an input{place} is unsafe{} ({by}, {time})", labels(c)),
-            Verdict::Unknown(reason) => format!("{word}: {reason}{place} ({time})"),
+            Verdict::Robust => format!("no input is unsafe, certified ({by}, {time})"),
+            Verdict::Violated(c) => format!("an input{place} is unsafe{} ({by}, {time})", labels(c)),
+            Verdict::Unknown(reason) => format!("{reason}{place} ({time})"),
         }
     }
 

@@ -17,7 +17,7 @@ fn changed(name: &str, change: impl Fn(&[u8], &[u8]) -> Vec<u8> + Send + Sync + 
         write(folder, "m.unm", NETWORK);
         write(folder, "p.vnnlib", PROPERTY);
         let made = Command::new(env!("CARGO_BIN_EXE_unmoved"))
-            .args(["verify", "m.unm", "p.vnnlib", "--certificate", "c", "--quiet"])
+            .args(["verify", "p.vnnlib", "--network", "m.unm", "--certificate", "c", "--quiet"])
             .current_dir(folder)
             .output();
         assert!(made.is_ok_and(|made| made.status.success()), "the property is proved");

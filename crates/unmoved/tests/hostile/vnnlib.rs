@@ -11,7 +11,7 @@ const DECLARED: &str =
 (assert (>= X_0 0))(assert (<= X_0 1))(assert (>= X_1 0))(assert (<= X_1 1))\n";
 
 fn raw(name: &str, file: &'static str, content: impl Fn() -> Vec<u8> + Send + Sync + 'static) -> Case {
-    let arguments = ["verify", "m.unm", file, "--time-limit", "1", "--threads", "1"];
+    let arguments = ["verify", file, "--network", "m.unm", "--threads", "1"];
     Case::new(format!("vnnlib-{name}"), &arguments, move |folder| {
         write(folder, "m.unm", NETWORK);
         write(folder, file, content());
@@ -22,6 +22,14 @@ fn raw(name: &str, file: &'static str, content: impl Fn() -> Vec<u8> + Send + Sy
 fn asserting(name: &str, formula: impl Fn() -> String + Send + Sync + 'static) -> Case {
     raw(name, "p.vnnlib", move || format!("{DECLARED}(assert {})\n", formula()).into_bytes())
 }
+
+/// A property in 2.0 that goes on like this after its first line.
+fn two(name: &str, rest: impl Fn() -> String + Send + Sync + 'static) -> Case {
+    raw(&format!("2-{name}"), "p.vnnlib", move || format!("(vnnlib-version <2.0>)\n{}", rest()).into_bytes())
+}
+
+const DECLARED_2: &str = "(declare-network f (declare-input X real [2]) (declare-output Y real [2]))
+(assert (and (>= X[0] 0.0) (<= X[0] 1.0) (>= X[1] 0.0) (<= X[1] 1.0)))\n";
 
 /// As many disjuncts, each with a box of its own.
 fn boxes(count: usize) -> String {
@@ -101,10 +109,43 @@ pub(crate) fn cases() -> Vec<Case> {
         raw("empty-box", "p.vnnlib", || [DECLARED.as_bytes(), b"(assert (>= X_0 2))"].concat()).may_be_answered(),
         raw("without-bounds", "p.vnnlib", || DECLARED.lines().next().unwrap_or_default().into()),
         raw("definition-of-a-function", "p.vnnlib", || b"(define-fun-rec f () Real (f))".to_vec()),
+        two("versions-1000000-times", || "(vnnlib-version <2.0>)".repeat(1_000_000)),
+        raw("2-version-of-10000000-digits", "p.vnnlib", || {
+            format!("(vnnlib-version <2.{}>)", "0".repeat(10_000_000)).into_bytes()
+        }),
+        two("400000-networks", || {
+            let network = |k| format!("(declare-network f(declare-input X{k} real [2])(declare-output Y{k} real [2]))");
+            (0..400_000).map(network).collect()
+        }),
+        two("equal-to-1000000-networks", || format!("(declare-network f {}", "(equal-to g)".repeat(1_000_000))),
+        two("shape-of-10000000-extents", || {
+            format!("(declare-network f (declare-input X real [{}1])", "1,".repeat(10_000_000))
+        }),
+        two("shape-beyond-memory", || {
+            let n = usize::MAX;
+            format!(
+                "(declare-network f (declare-input X real [{n},{n},2]) (declare-output Y real [2])) (assert (<= X 0.0))"
+            )
+        }),
+        two("element-with-10000000-indices", || {
+            format!("{DECLARED_2}(assert (<= Y[{}0] 0.0))", "0,".repeat(10_000_000))
+        }),
+        two("name-of-20-MB", || format!("(declare-network {}", "f".repeat(20_000_000))),
+        two("string-of-20-MB-without-an-end", || {
+            format!(
+                "(declare-network f (declare-input X real [2]) (declare-hidden H real [2] \"{}",
+                "h".repeat(20_000_000)
+            )
+        }),
+        two("and-nested-1000000-deep", || format!("{DECLARED_2}(assert {}", "(and ".repeat(1_000_000))),
+        two("negations-nested-1000000-deep", || format!("{DECLARED_2}(assert (<= {}", "(- ".repeat(1_000_000))),
+        two("number-of-1000000-digits", || format!("{DECLARED_2}(assert (<= Y[0] {}.0))", "9".repeat(1_000_000))),
+        two("500000-assertions", || format!("{DECLARED_2}{}", "(assert (<= Y[0] -1.0))".repeat(500_000))),
+        two("40-inequalities-of-outputs", || format!("{DECLARED_2}{}", "(assert (!= Y[0] Y[1]))".repeat(40))),
         raw("bomb-of-10-GB", "p.vnnlib.gz", || bomb(10 << 10)),
         raw("bomb-of-10-GB-without-its-ending", "p.vnnlib", || bomb(10 << 10)),
         raw("gzip-cut-off", "p.vnnlib.gz", || bomb(16)[..100].to_vec()),
-        Case::new("vnnlib-is-an-endless-device", &["verify", "m.unm", "/dev/zero"], |folder| {
+        Case::new("vnnlib-is-an-endless-device", &["verify", "/dev/zero", "--network", "m.unm"], |folder| {
             write(folder, "m.unm", NETWORK);
         }),
     ]
