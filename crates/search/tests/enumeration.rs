@@ -170,6 +170,11 @@ fn the_search_agrees_on_200_networks() {
 }
 
 #[test]
+fn the_boxes_agree_on_200_networks() {
+    agrees(Engine::Boxes, &FEW);
+}
+
+#[test]
 fn the_programs_agree_on_200_networks() {
     agrees(Engine::Milp, &FEW);
 }
@@ -183,6 +188,12 @@ fn both_together_agree_on_200_networks() {
 #[ignore = "half a minute: 2,000 networks"]
 fn the_search_agrees_on_2000_networks() {
     agrees(Engine::Search, &MANY);
+}
+
+#[test]
+#[ignore = "half a minute: 2,000 networks"]
+fn the_boxes_agree_on_2000_networks() {
+    agrees(Engine::Boxes, &MANY);
 }
 
 #[test]
