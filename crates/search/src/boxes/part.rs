@@ -262,9 +262,11 @@ fn clip(known: &mut [Known], table: &mut Table, before: &mut Vec<Before>, enough
                 let (l, u) = (lower[index], upper[index]);
                 // Where the form is zero, moved outward by what rounding may be.
                 let room = (slack - b.minimum) / slope.abs();
-                if slope != 0.0 && room < (1.0 - WORTHWHILE) * (u - l) {
+                let (side, at) = if slope > 0.0 { (Side::Upper, l + room) } else { (Side::Lower, u - room) };
+                // Between neighbouring floats a share is no float.
+                let moves = l < at && at < u || at == if slope > 0.0 { l } else { u };
+                if slope != 0.0 && room < (1.0 - WORTHWHILE) * (u - l) && moves {
                     share *= room / (u - l);
-                    let (side, at) = if slope > 0.0 { (Side::Upper, l + room) } else { (Side::Lower, u - room) };
                     ends.push(End { index: index as u32, side, at });
                 }
             }
