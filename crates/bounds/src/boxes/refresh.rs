@@ -21,9 +21,7 @@ impl Walker<'_> {
                 *l = l.max(own.lower[k]);
                 *u = u.min(own.upper[k]);
             }
-            if node > 0 {
-                self.tighten_undecided(node, place, table);
-            }
+            self.tighten_undecided(node, place, table);
             self.draw(node, table);
             let own = &mut self.intervals[node];
             own.lower.copy_from_slice(&table.lower[place..place + layer.len]);
@@ -33,13 +31,13 @@ impl Walker<'_> {
 
     /// Takes over the bounds of a table that is not to be computed afresh.
     pub fn load(&mut self, table: &Table) {
-        (1..self.layers.nodes.len()).for_each(|node| self.draw(node, table));
+        (0..self.layers.nodes.len()).for_each(|node| self.draw(node, table));
     }
 
     /// The lines of the ReLUs that read a node.
     fn draw(&mut self, node: usize, table: &Table) {
         let layer = &self.layers.nodes[node];
-        let Some(place) = layer.place.filter(|_| node > 0) else { return };
+        let Some(place) = layer.place else { return };
         let ends = table.lower[place..place + layer.len].iter().zip(&table.upper[place..]);
         self.lines[node].clear();
         self.lines[node].extend(ends.map(|(&l, &u)| Line::new(l, u)));

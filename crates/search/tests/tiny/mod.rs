@@ -73,6 +73,11 @@ impl Case {
         polytope(self.query.region()).is_some()
     }
 
+    /// Whether the region is a box.
+    pub(crate) fn is_box(&self) -> bool {
+        !matches!(self.query.region().kind(), RegionKind::Ball { norm: Norm::L1 | Norm::L2, .. })
+    }
+
     /// The least margin over the region and all disjuncts; for a Euclidean ball a lower bound of it.
     pub(crate) fn margin(&self) -> Rational {
         least(&self.outer)
