@@ -44,7 +44,7 @@ impl Phase {
 
 pub(super) enum Worked {
     Done(Node, Vec<Part>),
-    /// The box is a point, or nearly so.
+    /// The box is a point, or nearly so, or touches what is unsafe.
     Stuck,
 }
 
@@ -121,6 +121,9 @@ impl Judge {
                 if left < SHRUNK && round < ROUNDS {
                     continue;
                 }
+            }
+            if known.iter().zip(&closed).all(|(known, closed)| closed.is_some() || is_tie(known, self.enough)) {
+                return Worked::Stuck;
             }
             let open: Vec<&Bounded> =
                 known.iter().zip(&closed).filter(|(_, c)| c.is_none()).filter_map(|(known, _)| guide(known)).collect();
@@ -247,6 +250,12 @@ fn guide(known: &[Known]) -> Option<&Bounded> {
 fn positive(known: &[Known], enough: f64) -> Option<Mix> {
     let positive = |k: &&Known| k.bounded.minimum > enough * k.bounded.size;
     known.iter().find(positive).map(|k| k.mix.clone())
+}
+
+/// Whether all bounds are exact and none is negative, but for rounding: then no part is any better than the whole.
+fn is_tie(known: &[Known], enough: f64) -> bool {
+    let exact = |b: &Bounded| b.blame.iter().sum::<f64>() <= enough * b.size;
+    known.iter().all(|k| exact(&k.bounded)) && best(known).is_some_and(|b| b.minimum >= -enough * b.size)
 }
 
 /// Cuts off the box what is shown to be safe. Returns what share of the volume is left, and what is found never to hold in it.
