@@ -114,7 +114,8 @@ impl Judge {
                 return Worked::Done(Node { before, then: Then::Disjuncts(closed, 0) }, vec![part]);
             }
             if disjunct.is_some() {
-                let (left, closed) = clip(&mut known[0], &mut table, &mut before, self.enough);
+                let once = walker.layers().bends_input();
+                let (left, closed) = clip(&mut known[0], &mut table, &mut before, self.enough, once);
                 if let Some(mix) = closed {
                     return Worked::Done(Node { before, then: Then::Leaf(mix) }, Vec::new());
                 }
@@ -258,8 +259,15 @@ fn is_tie(known: &[Known], enough: f64) -> bool {
     known.iter().all(|k| exact(&k.bounded)) && best(known).is_some_and(|b| b.minimum >= -enough * b.size)
 }
 
-/// Cuts off the box what is shown to be safe. Returns what share of the volume is left, and what is found never to hold in it.
-fn clip(known: &mut [Known], table: &mut Table, before: &mut Vec<Before>, enough: f64) -> (f64, Option<Mix>) {
+/// Cuts off the box what is shown to be safe. Returns what share of the volume is left, and what is found never to hold in it. `once`: what
+/// was bounded in the box as it was does not hold for the checker in a smaller one, since it draws ReLUs of inputs anew there.
+fn clip(
+    known: &mut [Known],
+    table: &mut Table,
+    before: &mut Vec<Before>,
+    enough: f64,
+    once: bool,
+) -> (f64, Option<Mix>) {
     let mut left = 1.0;
     loop {
         let mut share = 1.0;
@@ -294,6 +302,9 @@ fn clip(known: &mut [Known], table: &mut Table, before: &mut Vec<Before>, enough
             return (left, None);
         }
         left *= share;
+        if once {
+            return (left, None);
+        }
         let (lower, upper) = table.input();
         for Known { bounded: b, .. } in known.iter_mut() {
             let least = b.slopes.iter().zip(lower.iter().zip(upper)).map(|(a, (l, u))| (a * l).min(a * u));
