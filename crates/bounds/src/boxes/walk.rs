@@ -282,11 +282,15 @@ impl<'l> Walker<'l> {
     pub(super) fn share(&mut self, element: usize, lane: usize, table: &Table) {
         let (lower, upper) = table.input();
         let shares = &mut self.shares[element * lower.len()..][..lower.len()];
-        let mut total = f64::MIN_POSITIVE;
-        for ((share, a), (l, u)) in shares.iter_mut().zip(&self.adjoints[0]).zip(lower.iter().zip(upper)) {
-            *share = a.0[lane].abs() * (u - l);
-            total += *share;
+        let widths = || lower.iter().zip(upper).map(|(l, u)| u - l);
+        for ((share, a), width) in shares.iter_mut().zip(&self.adjoints[0]).zip(widths()) {
+            *share = a.0[lane].abs() * width;
         }
+        if shares.iter().all(|share| *share == 0.0) {
+            // The form has come down to a constant, but what it bounds is none.
+            shares.iter_mut().zip(widths()).for_each(|(share, width)| *share = width);
+        }
+        let total = shares.iter().sum::<f64>().max(f64::MIN_POSITIVE);
         shares.iter_mut().for_each(|share| *share /= total);
     }
 

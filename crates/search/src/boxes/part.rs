@@ -11,6 +11,8 @@ const SHRUNK: f64 = 0.5;
 /// No end is moved by less than this share of the way.
 const WORTHWHILE: f64 = 0.1;
 const ROUNDS: usize = 8;
+/// No side is cut that has become this share of the region's: there are not many more float32 numbers between its ends.
+const FINEST: f64 = 1.0 / (1 << 26) as f64;
 /// A ReLU by which more than this share is lost is split, rather than the box.
 const MOST_OF_IT: f64 = 0.3;
 
@@ -53,6 +55,8 @@ pub(super) struct Judge {
     disjuncts: Vec<Vec<Form>>,
     /// Bounds beyond this share of the numbers that they are made of are taken for proved.
     enough: f64,
+    /// The widths of the sides that are too short to be cut.
+    finest: Vec<f64>,
 }
 
 /// What is at most zero wherever a disjunct holds in a box, bounded.
@@ -72,7 +76,9 @@ impl Judge {
             constant: c.constant.to_f64(),
             neurons: Vec::new(),
         };
-        Self { enough, disjuncts: query.unsafe_set().iter().map(|c| c.0.iter().map(form).collect()).collect() }
+        let region = query.region().enclosing_box();
+        let finest = region.lower.iter().zip(&region.upper).map(|(l, u)| FINEST * (u - l)).collect();
+        Self { enough, finest, disjuncts: query.unsafe_set().iter().map(|c| c.0.iter().map(form).collect()).collect() }
     }
 
     /// Bounds, clips, and splits what is left. `candidate` is shown points that seem unsafe, and ends the work by returning true.
@@ -139,7 +145,7 @@ impl Judge {
                 });
                 return Worked::Done(Node { before, then }, parts.into());
             }
-            let Some((index, at)) = cut(&open, &table) else { return Worked::Stuck };
+            let Some((index, at)) = cut(&open, &table, &self.finest) else { return Worked::Stuck };
             let mut above = table.clone();
             table.cut_above(index, at);
             above.cut_below(index, at);
@@ -317,7 +323,7 @@ fn clip(
 }
 
 /// Where to cut: the input that the relaxation loses most by.
-fn cut(open: &[&Bounded], table: &Table) -> Option<(usize, f64)> {
+fn cut(open: &[&Bounded], table: &Table, finest: &[f64]) -> Option<(usize, f64)> {
     let (lower, upper) = table.input();
     let mut score = vec![0.0; lower.len()];
     for best in open {
@@ -325,7 +331,8 @@ fn cut(open: &[&Bounded], table: &Table) -> Option<(usize, f64)> {
             *s += best.blame[i] + 1e-3 * best.slopes[i].abs() * (upper[i] - lower[i]);
         }
     }
-    let index = (0..score.len()).max_by(|&a, &b| score[a].total_cmp(&score[b]))?;
+    let long = (0..score.len()).filter(|&i| upper[i] - lower[i] > finest[i]);
+    let index = long.max_by(|&a, &b| score[a].total_cmp(&score[b]))?;
     let (l, u) = (lower[index], upper[index]);
     let at = l + (u - l) / 2.0;
     (at > l && at < u).then_some((index, at))
