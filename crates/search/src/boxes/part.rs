@@ -1,18 +1,18 @@
 //! The work in one box.
 
+use super::clip::clip;
 use super::tree::{Before, Mix, Multiplier, Node, Place, Then};
 use super::weights::{self, Best};
 use unmoved_bounds::boxes::{Bounded, Form, Table, Walker, Worst};
-use unmoved_check::{End, Side};
 use unmoved_property::Query;
 
 /// A clipped box with less than this share of the volume is bounded afresh before it is split.
 const SHRUNK: f64 = 0.5;
-/// No end is moved by less than this share of the way.
-const WORTHWHILE: f64 = 0.1;
 const ROUNDS: usize = 8;
-/// No side is cut that has become this share of the region's: there are not many more float32 numbers between its ends.
-const FINEST: f64 = 1.0 / (1 << 26) as f64;
+/// Not in the middle, which often is where ReLUs turn: what is exactly zero the checker's two arithmetics may take differently.
+const CUT_AT: f64 = 0.487;
+/// Boxes with less of the region are split no further; the hardest proofs of ACAS Xu split 40 times.
+const LEAST_SHARE: f64 = 1.0 / (1u64 << 63) as f64;
 /// A ReLU by which more than this share is lost is split, rather than the box.
 const MOST_OF_IT: f64 = 0.3;
 
@@ -46,23 +46,21 @@ impl Phase {
 
 pub(super) enum Worked {
     Done(Node, Vec<Part>),
-    /// The box is a point, or nearly so, or touches what is unsafe.
+    /// The box is a point, or nearly so, or touches what is unsafe, or a counterexample was found.
     Stuck,
 }
 
 /// The unsafe set in floats.
 pub(super) struct Judge {
-    disjuncts: Vec<Vec<Form>>,
+    pub(super) disjuncts: Vec<Vec<Form>>,
     /// Bounds beyond this share of the numbers that they are made of are taken for proved.
     enough: f64,
-    /// The widths of the sides that are too short to be cut.
-    finest: Vec<f64>,
 }
 
 /// What is at most zero wherever a disjunct holds in a box, bounded.
-struct Known {
-    bounded: Bounded,
-    mix: Mix,
+pub(super) struct Known {
+    pub(super) bounded: Bounded,
+    pub(super) mix: Mix,
 }
 
 impl Judge {
@@ -76,9 +74,7 @@ impl Judge {
             constant: c.constant.to_f64(),
             neurons: Vec::new(),
         };
-        let region = query.region().enclosing_box();
-        let finest = region.lower.iter().zip(&region.upper).map(|(l, u)| FINEST * (u - l)).collect();
-        Self { enough, finest, disjuncts: query.unsafe_set().iter().map(|c| c.0.iter().map(form).collect()).collect() }
+        Self { enough, disjuncts: query.unsafe_set().iter().map(|c| c.0.iter().map(form).collect()).collect() }
     }
 
     /// Bounds, clips, and splits what is left. `candidate` is shown points that seem unsafe, and ends the work by returning true.
@@ -129,7 +125,8 @@ impl Judge {
                     continue;
                 }
             }
-            if known.iter().zip(&closed).all(|(known, closed)| closed.is_some() || is_tie(known, self.enough)) {
+            let tie = |(known, closed): (&Vec<Known>, &Option<Mix>)| closed.is_some() || is_tie(known, self.enough);
+            if share < LEAST_SHARE || known.iter().zip(&closed).all(tie) {
                 return Worked::Stuck;
             }
             let open: Vec<&Bounded> =
@@ -145,7 +142,7 @@ impl Judge {
                 });
                 return Worked::Done(Node { before, then }, parts.into());
             }
-            let Some((index, at)) = cut(&open, &table, &self.finest) else { return Worked::Stuck };
+            let Some((index, at)) = cut(&open, &table) else { return Worked::Stuck };
             let mut above = table.clone();
             table.cut_above(index, at);
             above.cut_below(index, at);
@@ -254,7 +251,7 @@ fn guide(known: &[Known]) -> Option<&Bounded> {
 }
 
 /// What never holds.
-fn positive(known: &[Known], enough: f64) -> Option<Mix> {
+pub(super) fn positive(known: &[Known], enough: f64) -> Option<Mix> {
     let positive = |k: &&Known| k.bounded.minimum > enough * k.bounded.size;
     known.iter().find(positive).map(|k| k.mix.clone())
 }
@@ -265,65 +262,8 @@ fn is_tie(known: &[Known], enough: f64) -> bool {
     known.iter().all(|k| exact(&k.bounded)) && best(known).is_some_and(|b| b.minimum >= -enough * b.size)
 }
 
-/// Cuts off the box what is shown to be safe. Returns what share of the volume is left, and what is found never to hold in it. `once`: what
-/// was bounded in the box as it was does not hold for the checker in a smaller one, since it draws ReLUs of inputs anew there.
-fn clip(
-    known: &mut [Known],
-    table: &mut Table,
-    before: &mut Vec<Before>,
-    enough: f64,
-    once: bool,
-) -> (f64, Option<Mix>) {
-    let mut left = 1.0;
-    loop {
-        let mut share = 1.0;
-        for Known { bounded: b, mix } in known.iter() {
-            let mut ends = Vec::new();
-            let (lower, upper) = table.input();
-            let slack = enough * b.size;
-            for (index, &slope) in b.slopes.iter().enumerate() {
-                let (l, u) = (lower[index], upper[index]);
-                // Where the form is zero, moved outward by what rounding may be.
-                let room = (slack - b.minimum) / slope.abs();
-                let (side, at) = if slope > 0.0 { (Side::Upper, l + room) } else { (Side::Lower, u - room) };
-                // Between neighbouring floats a share is no float.
-                let moves = l < at && at < u || at == if slope > 0.0 { l } else { u };
-                if slope != 0.0 && room < (1.0 - WORTHWHILE) * (u - l) && moves {
-                    share *= room / (u - l);
-                    ends.push(End { index: index as u32, side, at });
-                }
-            }
-            for end in &ends {
-                match end.side {
-                    Side::Upper => table.cut_above(end.index as usize, end.at),
-                    Side::Lower => table.cut_below(end.index as usize, end.at),
-                }
-            }
-            if !ends.is_empty() {
-                before.push(Before::Clip { mix: mix.clone(), ends });
-                break;
-            }
-        }
-        if share == 1.0 {
-            return (left, None);
-        }
-        left *= share;
-        if once {
-            return (left, None);
-        }
-        let (lower, upper) = table.input();
-        for Known { bounded: b, .. } in known.iter_mut() {
-            let least = b.slopes.iter().zip(lower.iter().zip(upper)).map(|(a, (l, u))| (a * l).min(a * u));
-            b.minimum = b.constant + least.sum::<f64>();
-        }
-        if let Some(mix) = positive(known, enough) {
-            return (left, Some(mix));
-        }
-    }
-}
-
 /// Where to cut: the input that the relaxation loses most by.
-fn cut(open: &[&Bounded], table: &Table, finest: &[f64]) -> Option<(usize, f64)> {
+fn cut(open: &[&Bounded], table: &Table) -> Option<(usize, f64)> {
     let (lower, upper) = table.input();
     let mut score = vec![0.0; lower.len()];
     for best in open {
@@ -331,10 +271,9 @@ fn cut(open: &[&Bounded], table: &Table, finest: &[f64]) -> Option<(usize, f64)>
             *s += best.blame[i] + 1e-3 * best.slopes[i].abs() * (upper[i] - lower[i]);
         }
     }
-    let long = (0..score.len()).filter(|&i| upper[i] - lower[i] > finest[i]);
-    let index = long.max_by(|&a, &b| score[a].total_cmp(&score[b]))?;
+    let index = (0..score.len()).max_by(|&a, &b| score[a].total_cmp(&score[b]))?;
     let (l, u) = (lower[index], upper[index]);
-    let at = l + (u - l) / 2.0;
+    let at = l + CUT_AT * (u - l);
     (at > l && at < u).then_some((index, at))
 }
 
