@@ -1,6 +1,6 @@
 //! The walk of linear forms down to the input, eight side by side.
 
-use super::layers::Kind;
+use super::layers::{Kind, Layer};
 use super::product::{LANES, Lanes, add_interval, add_transposed};
 use super::{Layers, Table};
 use crate::{Bounds, LEANING};
@@ -33,7 +33,7 @@ pub struct Bounded {
     pub blame: Vec<f64>,
     /// The ReLU by which most is lost, and how much.
     pub worst: Worst,
-    /// With which factor the form reads the ReLU of each of its neurons, beside the form's own.
+    /// With which factor the form reads the ReLU of each of its neurons, the last if several read it, beside the form's own.
     pub adjoints: Vec<f64>,
 }
 
@@ -228,8 +228,11 @@ impl<'l> Walker<'l> {
                 Kind::Relu => {
                     let read = layer.inputs[0];
                     let lines = &self.lines[read];
-                    for (_, k, lane, adjoint) in self.watched.iter_mut().filter(|w| w.0 == read) {
-                        *adjoint += own[*k].0[*lane];
+                    let reads_it = |layer: &Layer| matches!(layer.kind, Kind::Relu) && layer.inputs[0] == read;
+                    if !self.layers.nodes[node + 1..].iter().any(reads_it) {
+                        for (_, k, lane, adjoint) in self.watched.iter_mut().filter(|w| w.0 == read) {
+                            *adjoint = own[*k].0[*lane];
+                        }
                     }
                     for ((a, to), line) in own.iter().zip(target.iter_mut()).zip(lines) {
                         for lane in 0..LANES {

@@ -36,13 +36,13 @@ pub(crate) fn network(rng: &mut Rng) -> Network {
     }
 }
 
-/// Two to four inputs and one to three hidden layers.
+/// Two to four inputs and one to three hidden layers, whose values sometimes are read by two ReLUs each.
 pub(crate) fn dense(rng: &mut Rng) -> Network {
     let step = pick(rng, &[1.0, 0.25, 1.0 / 1024.0]);
     let mut builder = Builder::new();
     let mut width = 2 + rng.below(3);
     let mut value = builder.input("x", &[width], DType::F32).expect("a shape");
-    let hidden = 1 + rng.below(3);
+    let (hidden, twins) = (1 + rng.below(3), rng.below(4) == 0);
     for layer in 0..=hidden {
         let rows = if layer < hidden { 2 + rng.below(2) } else { 1 + rng.below(3) };
         let mut numbers = |n: usize| (0..n).map(|_| ((2.0 * rng.signed() / step).round() * step) as f32).collect();
@@ -51,7 +51,12 @@ pub(crate) fn dense(rng: &mut Rng) -> Network {
         let op = Op::Dense(Dense::new(weight, bias).expect("it fits"));
         value = builder.push(&format!("n{layer}"), op, &[value]).expect("it fits");
         if layer < hidden {
-            value = builder.push(&format!("a{layer}"), Op::Relu, &[value]).expect("it fits");
+            let before = value;
+            value = builder.push(&format!("a{layer}"), Op::Relu, &[before]).expect("it fits");
+            if twins {
+                let twin = builder.push(&format!("b{layer}"), Op::Relu, &[before]).expect("it fits");
+                value = builder.push(&format!("c{layer}"), Op::Add, &[value, twin]).expect("it fits");
+            }
         }
         width = rows;
     }
