@@ -179,8 +179,18 @@ impl<'q, R: Real, const B: usize> Checker<'q, R, B> {
     /// bounded then.
     pub(crate) fn walk(&mut self, before: usize, steps: &[Step]) -> Result<Option<usize>, Refusal> {
         let cuts = pieces::cut(steps, self.query.unsafe_set().len(), self.prover.table.bounds());
+        self.walk_cut(before, steps, &cuts)
+    }
+
+    /// [`Checker::walk`] of a proof that is cut into pieces.
+    pub(crate) fn walk_cut(
+        &mut self,
+        before: usize,
+        steps: &[Step],
+        cuts: &[Range<usize>],
+    ) -> Result<Option<usize>, Refusal> {
         let mut pieces = Vec::with_capacity(cuts.len());
-        let end = self.walk_around(before, steps, &cuts, &mut pieces);
+        let end = self.walk_around(before, steps, cuts, &mut pieces);
         let pieces = self.check_pieces(&pieces, before, steps);
         match (pieces, end) {
             (Err(one), Err(other)) => Err(if one.step() < other.step() { one } else { other }),

@@ -32,12 +32,21 @@ pub(crate) struct Piece {
 /// The steps of each piece of a proof, in order; none if the proof is short, or no whole number of subtrees. `bounds` is how many a
 /// table has.
 pub(crate) fn cut(steps: &[Step], disjuncts: usize, bounds: usize) -> Vec<Range<usize>> {
-    let count = PIECES.min(MAX_BOUNDS / bounds.max(1));
-    let most = (steps.len() / count.max(1)).max(FEWEST);
-    let Some(ends) = ends(steps, disjuncts).filter(|_| steps.len() > most) else { return Vec::new() };
-    let mut pieces = Vec::new();
+    cut_into(PIECES.min(MAX_BOUNDS / bounds.max(1)), FEWEST, steps, disjuncts)
+}
+
+/// The same with about so many pieces, of proofs of more than so many steps.
+pub(crate) fn cut_into(count: usize, fewest: usize, steps: &[Step], disjuncts: usize) -> Vec<Range<usize>> {
+    let Some(ends) = ends(steps, disjuncts) else { return Vec::new() };
+    // What comes before the first branch may have been accepted earlier; where the cuts are must not depend on it.
     let mut k = 0;
-    while k < steps.len() {
+    while let Some(step @ (Step::Lemma { .. } | Step::Recompute { .. } | Step::Clip { .. })) = steps.get(k) {
+        k = if matches!(step, Step::Lemma { .. }) { ends[k + 1] } else { k + 1 };
+    }
+    let left = steps.len() - k;
+    let most = (left / count.max(1)).max(fewest);
+    let mut pieces = Vec::new();
+    while left > most && k < steps.len() {
         k = match &steps[k] {
             _ if ends[k] - k <= most => {
                 if ends[k] - k >= most / UNEVEN {

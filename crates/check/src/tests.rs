@@ -1,6 +1,7 @@
 mod batches;
 mod examiner;
 mod format;
+mod pieces;
 mod proofs;
 mod queues;
 mod refusals;

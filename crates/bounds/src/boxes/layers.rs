@@ -82,6 +82,11 @@ impl Layers {
     pub fn inputs(&self) -> usize {
         self.nodes[0].len
     }
+
+    /// Whether a ReLU reads the input itself.
+    pub fn bends_input(&self) -> bool {
+        self.nodes.iter().any(|layer| matches!(layer.kind, Kind::Relu) && layer.inputs[0] == 0)
+    }
 }
 
 fn kind(lowered: &Lowered, id: NodeId) -> Option<Kind> {

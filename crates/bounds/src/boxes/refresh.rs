@@ -21,9 +21,7 @@ impl Walker<'_> {
                 *l = l.max(own.lower[k]);
                 *u = u.min(own.upper[k]);
             }
-            if node > 0 {
-                self.tighten_undecided(node, place, table);
-            }
+            self.tighten_undecided(node, place, table);
             self.draw(node, table);
             let own = &mut self.intervals[node];
             own.lower.copy_from_slice(&table.lower[place..place + layer.len]);

@@ -3,6 +3,7 @@
 use super::support::*;
 use crate::*;
 use std::sync::Arc;
+use unmoved_ir::testing::Rng;
 use unmoved_ir::{Builder, DType, IrError, Network, Op, Rational, Slack};
 use unmoved_property::{Conjunction, Constraint, InputRegion, Point, Query};
 
@@ -168,4 +169,127 @@ fn points_that_name_elements_wrongly() {
         replay_point(&sum(&[1.0, -1.0], None, false), &point([0.25, 0.5], &[])),
         replay(&sum(&[1.0, -1.0], None, false), &[0.25, 0.5])
     );
+}
+
+/// A fraction: coarse, so that things tie, or with a denominator that no float has.
+fn fraction(rng: &mut Rng) -> Rational {
+    let over = [1, 2, 4, 3, 7, 10][rng.below(6)];
+    let by = 1 + rng.below(3) as i64;
+    Rational::from(rng.below(4 * over + 1) as i64 - 2 * over as i64)
+        .checked_div(&Rational::from(over as i64 * by))
+        .unwrap()
+}
+
+/// Values of a network of Dense and Relu, by definition.
+fn value_at(layers: &[(Vec<Vec<Rational>>, Vec<Rational>)], x: &[Rational]) -> Vec<Rational> {
+    let mut value = x.to_vec();
+    for (k, (weight, bias)) in layers.iter().enumerate() {
+        if k > 0 {
+            value.iter_mut().for_each(|v| *v = v.clone().max(Rational::ZERO));
+        }
+        let dot = |row: &Vec<Rational>| row.iter().zip(&value).fold(Rational::ZERO, |sum, (w, v)| &sum + &(w * v));
+        value = weight.iter().zip(bias).map(|(row, b)| &dot(row) + b).collect();
+    }
+    value
+}
+
+/// Points of boxes, in and out, that are unsafe or not by a lot, by a hair or not at all: what is accepted is so in rationals, and what is refused is
+/// not so, or by less than the enclosure is wide.
+#[test]
+fn replay_agrees_with_rationals() {
+    let (mut accepted, mut outside, mut safe, mut open) = (0, 0, 0, 0);
+    for seed in 0..3000 {
+        let mut rng = Rng(83_000 + seed);
+        let inputs = 1 + rng.below(3);
+        let mut b = Builder::new();
+        let mut value = b.input("x", &[inputs], DType::F32).unwrap();
+        let (mut layers, mut width) = (Vec::new(), inputs);
+        for layer in 0..1 + rng.below(3) {
+            let rows = 1 + rng.below(3);
+            let mut numbers = |n: usize| -> Vec<f32> {
+                (0..n)
+                    .map(|_| if rng.below(2) == 0 { rng.signed() as f32 } else { rng.below(5) as f32 - 2.0 })
+                    .collect()
+            };
+            let (w, bias) = (numbers(rows * width), numbers(rows));
+            if layer > 0 {
+                value = b.push(&format!("a{layer}"), Op::Relu, &[value]).unwrap();
+            }
+            value = b.push(&format!("n{layer}"), dense(width, &w, &bias), &[value]).unwrap();
+            let exact = |v: &[f32]| v.iter().map(|&v| exactly(f64::from(v))).collect::<Vec<_>>();
+            layers.push((w.chunks(width).map(exact).collect(), exact(&bias)));
+            width = rows;
+        }
+        let network = Arc::new(b.finish(value).unwrap());
+        // The point: floats, and fractions that are none.
+        let mut x: Vec<Rational> = (0..inputs).map(|_| fraction(&mut rng)).collect();
+        let nearest: Vec<f32> = x.iter().map(|v| v.to_f64() as f32).collect();
+        let mut exact = Vec::new();
+        for i in 0..inputs {
+            let hair = &fraction(&mut rng) * &exactly(2f64.powi(-60 * (1 + rng.below(2) as i32)));
+            match rng.below(3) {
+                0 => x[i] = exactly(f64::from(nearest[i])),
+                1 => exact.push((i, x[i].clone())),
+                _ => {
+                    x[i] = &x[i] + &hair;
+                    exact.push((i, x[i].clone()));
+                }
+            }
+        }
+        let hair = |rng: &mut Rng| match rng.below(5) {
+            0 | 1 => Rational::ZERO,
+            2 => exactly(rng.signed()),
+            3 => exactly(rng.signed() * 2f64.powi(-60)),
+            _ => exactly(rng.signed() * 2f64.powi(-140)),
+        };
+        let y = value_at(&layers, &x);
+        let mut constraints = Vec::new();
+        for _ in 0..1 + rng.below(2) {
+            let mut g = constraint(&mut rng, inputs, width);
+            g.constant = &hair(&mut rng).abs() * &Rational::from(if rng.below(5) == 0 { 1 } else { -1 });
+            let value = terms_at(&g, &x, &y);
+            g.constant = &g.constant - &value;
+            constraints.push(g);
+        }
+        let mut end = |i: usize, sign: i64| {
+            let way = hair(&mut rng).abs();
+            let out = if rng.below(12) == 0 { -sign } else { sign };
+            &x[i] + &(&way * &Rational::from(out))
+        };
+        let (lower, upper): (Vec<_>, Vec<_>) = (0..inputs).map(|i| (end(i, -1), end(i, 1))).unzip();
+        let Ok(region) = InputRegion::boxed(lower.clone(), upper.clone()) else { continue };
+        let is_inside = (0..inputs).all(|i| lower[i] <= x[i] && x[i] <= upper[i]);
+        let holds = |g: &Constraint| {
+            let value = &terms_at(g, &x, &y) + &g.constant;
+            value < Rational::ZERO || !g.strict && value == Rational::ZERO
+        };
+        let is_unsafe = constraints.iter().all(holds);
+        let by_far = constraints.iter().all(|g| (&terms_at(g, &x, &y) + &g.constant) < exactly(-1e-25));
+        let ties = constraints.iter().any(|g| &terms_at(g, &x, &y) + &g.constant == Rational::ZERO);
+        let query = Query::new(network, region, vec![Conjunction(constraints)]).unwrap();
+        match replay_point(&query, &Point { nearest, exact: exact.clone() }) {
+            Ok(found) => {
+                assert!(is_inside && is_unsafe, "seed {seed}: {found:?}");
+                assert!(ties || !found.boundary, "seed {seed}");
+                accepted += 1;
+            }
+            Err(ReplayError::Outside) => {
+                assert!(!is_inside, "seed {seed}");
+                outside += 1;
+            }
+            Err(_) if !is_unsafe => safe += 1,
+            Err(refused) => {
+                assert!(!exact.is_empty() && !by_far, "seed {seed}: {refused:?}");
+                open += 1;
+            }
+        }
+    }
+    assert!([accepted, outside, safe, open].iter().all(|&n| n > 100), "{accepted} {outside} {safe} {open}");
+}
+
+fn terms_at(g: &Constraint, x: &[Rational], y: &[Rational]) -> Rational {
+    let dot = |terms: &[(usize, Rational)], v: &[Rational]| {
+        terms.iter().fold(Rational::ZERO, |sum, (k, a)| &sum + &(a * &v[*k]))
+    };
+    &dot(&g.outputs, y) + &dot(&g.inputs, x)
 }

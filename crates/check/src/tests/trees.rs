@@ -45,7 +45,7 @@ fn a_leaf_does_not_wait_past_the_last_subtree() {
 }
 
 /// A tree of random steps that is right but for the bounds of its leaves: the table is followed while it is drawn.
-fn draw(rng: &mut Rng, checker: &mut Checker<'_, f64, 8>, budget: usize) -> Vec<Step> {
+pub(super) fn draw(rng: &mut Rng, checker: &mut Checker<'_, f64, 8>, budget: usize) -> Vec<Step> {
     let mut steps = Vec::new();
     let lemmas = rng.below(3) > 0;
     let wide = rng.below(4) == 0;
@@ -113,7 +113,7 @@ const FRAGILE: &str = "hangs on rounding";
 
 /// Whether the table has intervals as narrow as rounding or as far above zero as below, where the default rule hangs on
 /// the last digit; or ends as large as a lemma without cases leaves them, where what is lost to rounding hangs on the table's common part.
-fn is_fragile<R: Real, const B: usize>(checker: &Checker<'_, R, B>) -> bool {
+pub(super) fn is_fragile<R: Real, const B: usize>(checker: &Checker<'_, R, B>) -> bool {
     let near = |v: f64, at: f64| v != 0.0 && v.abs() < at;
     let fragile = |(&l, &u): (&f64, &f64)| {
         l != u && ((u - l).abs() < 1e-9 || (u + l).abs() < 1e-9 || near(l, 1e-12) || near(u, 1e-12))
@@ -144,7 +144,7 @@ const SEEDS: u64 = 200;
 /// Bytes before the steps.
 const HEADER: usize = 75;
 
-fn said(result: Result<Accepted, Refusal>) -> Result<(), String> {
+pub(super) fn said(result: Result<Accepted, Refusal>) -> Result<(), String> {
     match result {
         Ok(_) => Ok(()),
         Err(Refusal::Step { step, wrong }) => Err(format!("{step} {:?}", std::mem::discriminant(&wrong))),
@@ -154,7 +154,7 @@ fn said(result: Result<Accepted, Refusal>) -> Result<(), String> {
     }
 }
 
-fn query(rng: &mut Rng, seed: u64) -> Query {
+pub(super) fn query(rng: &mut Rng, seed: u64) -> Query {
     let network = match seed % 4 {
         0 => network(rng, seed.is_multiple_of(8)),
         1 => convolutional(rng),
@@ -223,7 +223,7 @@ fn twins(rng: &mut Rng) -> Arc<unmoved_ir::Network> {
     Arc::new(b.finish(y).unwrap())
 }
 
-fn same(a: f64, b: f64) -> bool {
+pub(super) fn same(a: f64, b: f64) -> bool {
     a == b || (a - b).abs() < 1e-9 * (1.0 + a.abs())
 }
 

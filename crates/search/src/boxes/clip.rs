@@ -11,12 +11,14 @@ const WORTHWHILE: f64 = 0.1;
 const MOST: usize = 32;
 
 /// Clips as long as it is worthwhile, with everything that is at most zero where the box is unsafe. Returns what share of the volume is left, and
-/// what is found never to hold in it.
+/// what is found never to hold in it. `once`: what was bounded in the box as it was does not hold for the checker in a smaller one, since it
+/// draws ReLUs of inputs anew there.
 pub(super) fn clip(
     known: &mut [Known],
     table: &mut Table,
     before: &mut Vec<Before>,
     enough: f64,
+    once: bool,
 ) -> (f64, Option<Mix>) {
     let mut left = 1.0;
     for _ in 0..MOST {
@@ -29,6 +31,9 @@ pub(super) fn clip(
         }
         before.push(Before::Clip { mix, ends });
         left *= share;
+        if once {
+            break;
+        }
         let (lower, upper) = table.input();
         for Known { bounded: b, .. } in known.iter_mut() {
             let least = b.slopes.iter().zip(lower.iter().zip(upper)).map(|(a, (l, u))| (a * l).min(a * u));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use unmoved_ir::testing::{Recipe, Rng, random_network};
-use unmoved_ir::{Network, Rational, lower_max_pool};
+use unmoved_ir::{Builder, DType, Dense, Network, Op, Rational, Tensor, lower_max_pool};
 use unmoved_property::{Conjunction, Constraint, InputRegion, Norm, Query};
 
 /// More is out of reach of an enumeration.
@@ -33,6 +33,69 @@ pub(crate) fn network(rng: &mut Rng) -> Network {
         if relus >= 3 && network.nodes().iter().any(|n| n.op.name() == wanted) {
             return network;
         }
+    }
+}
+
+/// Two to four inputs and one to three hidden layers.
+pub(crate) fn dense(rng: &mut Rng) -> Network {
+    let step = pick(rng, &[1.0, 0.25, 1.0 / 1024.0]);
+    let mut builder = Builder::new();
+    let mut width = 2 + rng.below(3);
+    let mut value = builder.input("x", &[width], DType::F32).expect("a shape");
+    let hidden = 1 + rng.below(3);
+    for layer in 0..=hidden {
+        let rows = if layer < hidden { 2 + rng.below(2) } else { 1 + rng.below(3) };
+        let mut numbers = |n: usize| (0..n).map(|_| ((2.0 * rng.signed() / step).round() * step) as f32).collect();
+        let weight = Tensor::f32(&[rows, width], numbers(rows * width)).expect("it fits");
+        let bias = Tensor::f32(&[rows], numbers(rows)).expect("it fits");
+        let op = Op::Dense(Dense::new(weight, bias).expect("it fits"));
+        value = builder.push(&format!("n{layer}"), op, &[value]).expect("it fits");
+        if layer < hidden {
+            value = builder.push(&format!("a{layer}"), Op::Relu, &[value]).expect("it fits");
+        }
+        width = rows;
+    }
+    builder.finish(value).expect("it is a network")
+}
+
+/// A box, some of whose sides have no extent or hardly any, and whose ends need not be floats.
+pub(crate) fn sides(rng: &mut Rng, inputs: usize) -> InputRegion {
+    let side = |rng: &mut Rng| {
+        let width = pick(rng, &["0", "1/1000000000", "1/3", "1/2", "1", "2", "3"]).parse().expect("a fraction");
+        let lower = fraction(rng);
+        (lower.clone(), &lower + &width)
+    };
+    let (lower, upper) = (0..inputs).map(|_| side(rng)).unzip();
+    InputRegion::boxed(lower, upper).expect("no side is negative")
+}
+
+/// Disjunctions of conjunctions of many constraints: some alike, some opposite, some constant.
+pub(crate) fn conjunctions(rng: &mut Rng, network: Arc<Network>, region: InputRegion) -> Query {
+    let (inputs, outputs) = (network.input().shape.len(), network.output_len());
+    let conjunction = |rng: &mut Rng| {
+        let mut all = vec![constraint(rng, inputs, outputs)];
+        for _ in 0..rng.below(4) {
+            let last = all[all.len() - 1].clone();
+            all.push(match rng.below(8) {
+                0 => last,
+                1 => opposite(last),
+                2 => Constraint { outputs: Vec::new(), inputs: Vec::new(), ..last },
+                _ => constraint(rng, inputs, outputs),
+            });
+        }
+        Conjunction(all)
+    };
+    let unsafe_set = (0..1 + rng.below(3)).map(|_| conjunction(rng)).collect();
+    Query::new(network, region, unsafe_set).expect("it fits")
+}
+
+fn opposite(constraint: Constraint) -> Constraint {
+    let minus = |terms: &[(usize, Rational)]| terms.iter().map(|(k, c)| (*k, -c)).collect();
+    Constraint {
+        outputs: minus(&constraint.outputs),
+        inputs: minus(&constraint.inputs),
+        constant: -&constraint.constant,
+        ..constraint
     }
 }
 

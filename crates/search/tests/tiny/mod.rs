@@ -28,6 +28,9 @@ const AIMS: [Option<f64>; 12] = [
     Some(-5e-3),
 ];
 
+/// From here on seeds stand for boxes of up to four inputs with conjunctions of up to four constraints.
+pub(crate) const CONJUNCTIONS: u64 = 1_000_000;
+
 /// A query and the truth about it.
 pub(crate) struct Case {
     pub(crate) seed: u64,
@@ -46,8 +49,10 @@ impl Case {
         // Left to chance, most networks would be affine on their region.
         let wanted = [1, 4, 8, 12][rng.below(4)];
         let (network, region, outer) = loop {
-            let network = draw::network(rng);
-            let region = draw::region(rng, network.input().shape.len());
+            let dense = seed >= CONJUNCTIONS && rng.below(3) > 0;
+            let network = if dense { draw::dense(rng) } else { draw::network(rng) };
+            let inputs = network.input().shape.len();
+            let region = if seed < CONJUNCTIONS { draw::region(rng, inputs) } else { draw::sides(rng, inputs) };
             let outer = cells(&network, outer_polytope(&region));
             if outer.len() >= wanted {
                 break (Arc::new(network), region, outer);
@@ -55,7 +60,11 @@ impl Case {
         };
         let inner = inner_polytope(&region).map(|part| cells(&network, part));
         let inner = inner.as_ref().unwrap_or(&outer);
-        let query = draw::query(rng, network, region);
+        let query = if seed < CONJUNCTIONS {
+            draw::query(rng, network, region)
+        } else {
+            draw::conjunctions(rng, network, region)
+        };
         let scale = scale(&query);
         let query = match AIMS[rng.below(AIMS.len())] {
             // Of what can be known for a Euclidean ball, that which decides.
@@ -71,6 +80,11 @@ impl Case {
     /// Whether the region is a polytope, so that its truth is known and not only enclosed.
     pub(crate) fn is_polyhedral(&self) -> bool {
         polytope(self.query.region()).is_some()
+    }
+
+    /// Whether the region is a box.
+    pub(crate) fn is_box(&self) -> bool {
+        !matches!(self.query.region().kind(), RegionKind::Ball { norm: Norm::L1 | Norm::L2, .. })
     }
 
     /// The least margin over the region and all disjuncts; for a Euclidean ball a lower bound of it.
