@@ -80,11 +80,9 @@ fn over(cases: &LazyLock<Vec<Case>>, mut examine: impl FnMut(&Case, &mut Tally) 
 /// What the complete engine says is true, it says what it must be able to find out, and both come with what proves them.
 fn decided_rightly(case: &Case, engine: Engine, tally: &mut Tally) -> Result<(), String> {
     let mut options = Options { engine, time_limit: Some(Duration::from_secs(5)), threads: 1, ..Options::default() };
-    if engine == Engine::Milp {
-        if !case.is_polyhedral() {
-            let error = decide(&case.query, &options).expect_err("a Euclidean ball is no polyhedron");
-            return if error.to_string().contains("l2") { Ok(()) } else { Err(error.to_string()) };
-        }
+    if engine == Engine::Milp && !case.is_polyhedral() {
+        let error = decide(&case.query, &options).expect_err("a Euclidean ball is no polyhedron");
+        return if error.to_string().contains("l2") { Ok(()) } else { Err(error.to_string()) };
     }
     if matches!(engine, Engine::Milp | Engine::Boxes) {
         // What an attack finds these need not.
