@@ -422,8 +422,8 @@ proptest! {
         let mut text = format!("{DECLARED}{BOX}");
         formulas.iter().for_each(|f| writeln!(text, "(assert {})", f.text()).unwrap());
         let queries = match read(&text, &network()) {
-            // Two disjunctions of bounds have empty products; a file that has any is refused.
-            Err(VnnlibError::Property(PropertyError::EmptyBox { .. })) => return Err(TestCaseError::reject("empty")),
+            // No box has a point, so it must hold nowhere.
+            Err(VnnlibError::Property(PropertyError::EmptyBox { .. })) => Vec::new(),
             queries => queries.unwrap(),
         };
         for (x, y) in points {
