@@ -17,6 +17,10 @@ mod propagate;
 mod rounding;
 mod table;
 
+/// Where the checker's default rule for the lower line of an unstable ReLU turns from 0 to the identity: at `LEANING * u > -l` (SPEC.md of
+/// the checker, section 7).
+pub const LEANING: f64 = 1.0 - 1.0 / 1024.0;
+
 pub use backward::LinearForm;
 pub use propagate::{Propagation, Tier};
 pub use table::{Bounds, Phase};

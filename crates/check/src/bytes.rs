@@ -4,7 +4,7 @@ use crate::{Certificate, End, LinearForm, Multipliers, Semantics, Side, Step};
 use unmoved_ir::{Digest, NodeId};
 
 const MAGIC: &[u8; 8] = b"UNMOVED\n";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 
 /// Bytes that are no certificate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

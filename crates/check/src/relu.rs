@@ -127,10 +127,14 @@ fn relax_one<R: Real, const B: usize>(
     }
 }
 
+/// How much less than `u` the bound `-l` must be for the lower line to rise. Not at `u = -l`: networks that compare a value with itself, or with its
+/// negative, have ties there, which rounding would decide.
+const LEANING: f64 = 1.0 - 1.0 / 1024.0;
+
 /// The slope of the lower line where none is given. What is both dead and active (it can only be zero) counts as dead.
 #[inline(always)]
 fn rising(l: f64, u: f64) -> f64 {
-    f64::from(u8::from(u > 0.0 && (l >= 0.0 || u > -l)))
+    f64::from(u8::from(u > 0.0 && (l >= 0.0 || LEANING * u > -l)))
 }
 
 /// The slope of the upper line.

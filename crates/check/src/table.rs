@@ -35,9 +35,9 @@ impl Bounds {
         self.lower[k].abs().max(self.upper[k].abs())
     }
 
-    /// Elements that may be negative and may be positive.
+    /// Elements that may be zero: a bound that is exactly zero is so in exact arithmetic only, and both are to compute the same bounds.
     pub(crate) fn undecided(&self, k: usize) -> bool {
-        self.lower[k] < 0.0 && self.upper[k] > 0.0
+        self.lower[k] <= 0.0 && self.upper[k] >= 0.0
     }
 }
 

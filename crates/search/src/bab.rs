@@ -5,6 +5,7 @@ use crate::history::{Branch, History};
 use crate::outcome::Watch;
 use crate::tree::{Place, Tree, leaf};
 use std::sync::{Condvar, Mutex, MutexGuard};
+use unmoved_bounds::LEANING;
 use unmoved_bounds::engine::{Ascent, Compact, Descent, Form, LANES, Side, Split, Subproblem, Unstable};
 
 /// One linear form that is to be shown positive, and what it stands for.
@@ -160,7 +161,7 @@ impl Search<'_> {
         stop: &(impl Fn() -> bool + Sync),
         candidate: &(impl Fn(&Descent<'_>, &[usize]) -> bool + Sync),
     ) {
-        let rule = |u: &Unstable| if u.upper > -u.lower { 255 } else { 0 };
+        let rule = |u: &Unstable| if LEANING as f32 * u.upper > -u.lower { 255 } else { 0 };
         let slopes: Box<[u8]> = self.compact.unstable().iter().map(rule).collect();
         let mut descent = Descent::new(self.compact);
         let places: Vec<(usize, Place)> = roots.iter().copied().enumerate().collect();

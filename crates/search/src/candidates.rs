@@ -46,7 +46,7 @@ impl Candidates {
 
     /// Replays the float32 input of the region that is nearest to a point.
     pub(crate) fn accept_near(&mut self, query: &Query, x: &[f64]) -> bool {
-        query.region().to_f32_inside(x).is_some_and(|input| self.accept(query, &input))
+        query.region().nearest_inside(x).is_some_and(|input| self.accept(query, &input))
     }
 
     pub(crate) fn into_outcome(self, outcome: Outcome, decided_by: DecidedBy) -> Outcome {

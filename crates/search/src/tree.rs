@@ -1,5 +1,6 @@
 //! The proof tree while it grows.
 
+use unmoved_bounds::LEANING;
 use unmoved_bounds::engine::{Compact, Descent};
 use unmoved_check::{LinearForm, Multipliers, Step};
 
@@ -73,14 +74,15 @@ pub(crate) fn leaf(compact: &Compact, descent: &Descent<'_>, lane: usize, lambda
     for (j, u) in compact.unstable().iter().enumerate() {
         let at = descent.at(j, lane);
         let slope = (at.slope * 255.0).round() as u8;
-        // Near the middle the rule may hang on rounding.
-        let middle = (u.upper + u.lower).abs() <= 1e-5 * (u.upper - u.lower);
-        let by_rule = if u.upper > -u.lower { 255 } else { 0 };
+        // Near where the rule turns it may hang on rounding.
+        let leaning = LEANING as f32 * u.upper + u.lower;
+        let near = leaning.abs() <= 1e-5 * (u.upper - u.lower);
+        let by_rule = if leaning > 0.0 { 255 } else { 0 };
         let line = if at.adjoint < 0.0 { at.chord } else { at.slope };
         let raw = (at.shift != 0.0).then_some(at.adjoint * line + at.shift);
         // Where the adjoint is not positive the slope does not matter.
         let slope =
-            (raw.is_none() && at.side.is_none() && at.adjoint > 0.0 && (middle || slope != by_rule)).then_some(slope);
+            (raw.is_none() && at.side.is_none() && at.adjoint > 0.0 && (near || slope != by_rule)).then_some(slope);
         if raw.is_none() && slope.is_none() {
             continue;
         }

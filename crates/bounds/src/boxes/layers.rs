@@ -48,6 +48,9 @@ pub(super) struct Matrix {
     /// Column after column.
     pub(super) transposed: Vec<f64>,
     pub(super) bias: Vec<f64>,
+    /// The largest sum of the magnitudes of a row, and the largest of a bias.
+    pub(super) row_sum: f64,
+    pub(super) most_bias: f64,
 }
 
 impl Layers {
@@ -109,6 +112,8 @@ fn matrix(network: &Network, id: NodeId, rows: usize, columns: usize) -> Option<
         affine.row(k, |first, run| weights[k * stride + first..][..run.len()].copy_from_slice(run));
         (0..columns).for_each(|j| transposed[j * rows + k] = weights[k * stride + j]);
     }
-    let bias = (0..rows).map(|k| affine.bias(k)).collect();
-    Some(Matrix { columns, stride, weights, transposed, bias })
+    let bias: Vec<f64> = (0..rows).map(|k| affine.bias(k)).collect();
+    let row_sum = weights.chunks(stride).map(|row| row.iter().map(|w| w.abs()).sum()).fold(0.0, f64::max);
+    let most_bias = bias.iter().fold(0.0, |most: f64, b| most.max(b.abs()));
+    Some(Matrix { columns, stride, weights, transposed, bias, row_sum, most_bias })
 }

@@ -31,15 +31,10 @@ impl Walker<'_> {
         }
     }
 
-    /// Takes over the bounds of a table that is not to be computed afresh.
-    pub fn load(&mut self, table: &Table) {
-        (1..self.layers.nodes.len()).for_each(|node| self.draw(node, table));
-    }
-
     /// The lines of the ReLUs that read a node.
     fn draw(&mut self, node: usize, table: &Table) {
         let layer = &self.layers.nodes[node];
-        let Some(place) = layer.place.filter(|_| node > 0) else { return };
+        let Some(place) = layer.place else { return };
         let ends = table.lower[place..place + layer.len].iter().zip(&table.upper[place..]);
         self.lines[node].clear();
         self.lines[node].extend(ends.map(|(&l, &u)| Line::new(l, u)));
@@ -76,6 +71,7 @@ impl Walker<'_> {
                 {
                     to.iter_mut().zip(a.iter().zip(b)).for_each(|(to, (a, b))| *to = a + b);
                 }
+                own[0].widen(0.0);
             }
             Kind::Add(Some([held, candidate])) => {
                 let (held, other) = (&before[*held], &before[*candidate]);
@@ -95,6 +91,9 @@ impl Walker<'_> {
                 for (l, u) in lower.iter_mut().zip(upper) {
                     (*l, *u) = (*l - *u, *l + *u);
                 }
+                let largest = (0..matrix.columns).map(|k| input(0).lower[k].abs().max(input(0).upper[k].abs()));
+                let size = matrix.row_sum * largest.fold(0.0, f64::max) + matrix.most_bias;
+                own[0].widen((matrix.columns + 1) as f64 * f64::EPSILON / 2.0 * size);
             }
         }
     }
@@ -103,14 +102,17 @@ impl Walker<'_> {
     fn tighten_undecided(&mut self, node: usize, place: usize, table: &mut Table) {
         let len = self.layers.nodes[node].len;
         for sign in [-1.0, 1.0] {
-            let undecided = |k: &usize| table.lower[place + k] < 0.0 && table.upper[place + k] > 0.0;
+            let undecided = |k: &usize| table.lower[place + k] <= 0.0 && table.upper[place + k] >= 0.0;
             let elements: Vec<usize> = (0..len).filter(undecided).collect();
             for batch in elements.chunks(LANES) {
                 for (lane, &k) in batch.iter().enumerate() {
                     self.seed(node, k, lane, sign);
                 }
                 self.descend();
-                let Lanes(bounds) = self.minimum(table);
+                let Lanes(mut bounds) = self.minimum(table);
+                for (lane, bound) in bounds.iter_mut().enumerate() {
+                    *bound -= f64::EPSILON * self.size(table, lane) + f64::MIN_POSITIVE;
+                }
                 for (lane, (&k, bound)) in batch.iter().zip(bounds).enumerate() {
                     if sign > 0.0 {
                         table.lower[place + k] = table.lower[place + k].max(bound);
@@ -122,6 +124,14 @@ impl Walker<'_> {
                 self.clear();
             }
         }
+    }
+}
+
+impl Bounds {
+    /// By what a rounding error may be, at the least: what is zero for all inputs is undecided here as it is in the checker.
+    fn widen(&mut self, error: f64) {
+        self.lower.iter_mut().for_each(|l| *l = (*l - error).next_down());
+        self.upper.iter_mut().for_each(|u| *u = (*u + error).next_up());
     }
 }
 

@@ -29,6 +29,13 @@ impl Table {
         (&self.lower[..self.inputs], &self.upper[..self.inputs])
     }
 
+    /// Lower and upper bounds of a node's value, if it is tabled.
+    pub fn bounds(&self, layers: &Layers, node: usize) -> Option<(&[f64], &[f64])> {
+        let layer = &layers.nodes[node];
+        let place = layer.place?;
+        Some((&self.lower[place..place + layer.len], &self.upper[place..place + layer.len]))
+    }
+
     /// Cuts an input element from above.
     pub fn cut_above(&mut self, index: usize, at: f64) {
         self.upper[..self.inputs][index] = self.upper[index].min(at);

@@ -3,7 +3,7 @@
 use super::layers::Kind;
 use super::product::{LANES, Lanes, add_interval, add_transposed};
 use super::{Layers, Table};
-use crate::Bounds;
+use crate::{Bounds, LEANING};
 
 /// `sum c_k y_k + sum p_i x_i + sum s_z z + constant`.
 #[derive(Debug, Clone, Default)]
@@ -66,7 +66,7 @@ impl Line {
         } else if l >= 0.0 {
             Self { rising: 1.0, falling: 1.0, chord: 0.0, gap: 0.0 }
         } else {
-            let rising = if u > -l { 1.0 } else { 0.0 };
+            let rising = if LEANING * u > -l { 1.0 } else { 0.0 };
             Self { rising, falling: u / (u - l), chord: -l * u / (u - l), gap: u.min(-l) }
         }
     }
@@ -122,7 +122,7 @@ impl<'l> Walker<'l> {
         self.layers
     }
 
-    /// Bounds forms from below in the box of the table that was refreshed or loaded last, or in one within it.
+    /// Bounds forms from below in the box of the table that was refreshed last, or in one within it.
     pub fn bound(&mut self, table: &Table, forms: &[Form]) -> Vec<Bounded> {
         let mut all = Vec::with_capacity(forms.len());
         for batch in forms.chunks(LANES) {
@@ -144,7 +144,7 @@ impl<'l> Walker<'l> {
                 slopes: self.adjoints[0].iter().map(|a| a.0[lane]).collect(),
                 constant: self.constant.0[lane],
                 minimum: minimum.0[lane],
-                size: self.size.0[lane] + self.reach(table, lane),
+                size: self.size(table, lane),
                 blame: blame.iter().map(|b| b.0[lane]).collect(),
                 worst: self.worst[lane],
                 adjoints: watched.iter().filter(|w| w.2 == lane).map(|w| w.3).collect(),
@@ -271,11 +271,11 @@ impl<'l> Walker<'l> {
         least
     }
 
-    /// The magnitudes that a lane's form adds up at the input.
-    fn reach(&self, table: &Table, lane: usize) -> f64 {
+    /// The magnitudes that add up to a lane's least value.
+    pub(super) fn size(&self, table: &Table, lane: usize) -> f64 {
         let (lower, upper) = table.input();
         let ends = lower.iter().zip(upper).map(|(l, u)| l.abs().max(u.abs()));
-        self.adjoints[0].iter().zip(ends).map(|(a, x)| a.0[lane].abs() * x).sum()
+        self.size.0[lane] + self.adjoints[0].iter().zip(ends).map(|(a, x)| a.0[lane].abs() * x).sum::<f64>()
     }
 
     /// Remembers what share each input has in the width of a tabled element, to which a lane's form has come down.

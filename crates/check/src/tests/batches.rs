@@ -258,7 +258,7 @@ fn multipliers_are_those_of_the_table_in_the_specification() {
                 Some(s) if a >= 0.0 => a * (f64::from(s) / 255.0),
                 _ if u <= 0.0 => 0.0,
                 _ if l >= 0.0 => a,
-                _ if a >= 0.0 && u > -l => a,
+                _ if a >= 0.0 && (1.0 - 1.0 / 1024.0) * u > -l => a,
                 _ if a >= 0.0 => 0.0,
                 _ => a * (u / (u - l)),
             };

@@ -44,7 +44,7 @@ fn the_bytes_are_those_of_the_specification() {
     };
     let bytes =
         empty(vec![Step::SplitRelu { node: NodeId(1), index: 200 }, Step::Linear(form), Step::Empty]).to_bytes();
-    let mut expected = b"UNMOVED\n\x01\x00\x00".to_vec();
+    let mut expected = b"UNMOVED\n\x02\x00\x00".to_vec();
     expected.extend([1; 32]);
     expected.extend([2; 32]);
     expected.extend([3]);
@@ -79,7 +79,7 @@ fn headers_and_kinds_that_do_not_exist() {
         problem(&bytes)
     };
     assert_eq!(with(0, b'X', vec![]), FormatProblem::Magic);
-    assert_eq!(with(8, 2, vec![]), FormatProblem::Version(2));
+    assert_eq!(with(8, 1, vec![]), FormatProblem::Version(1));
     assert_eq!(with(10, 1, vec![]), FormatProblem::Semantics(1));
     assert_eq!(with(76, 9, vec![Step::SplitDisjuncts]), FormatProblem::Step(9));
     // The quadratic leaf has a number, but is not in this version.

@@ -2,6 +2,7 @@
 //! bound's linear form shows to be safe is cut off the box before it is split. Where one ReLU loses most of a bound, its phases are
 //! split instead, as in the search: with few that are undecided a box is soon linear, and a linear program settles it.
 
+mod clip;
 mod part;
 mod tree;
 mod weights;
@@ -173,8 +174,8 @@ impl Search<'_, '_, '_> {
         state.busy -= 1;
         state.boxes += 1;
         match worked {
-            // It stays open: there will be no proof, but there may be a counterexample elsewhere.
-            Worked::Stuck => {}
+            // It stays open: there will be no proof, but there may be a counterexample not far away.
+            Worked::Stuck => state.most = state.most.min(2 * state.boxes + REPORT_EVERY),
             Worked::Done(node, parts) => {
                 if parts.is_empty() {
                     state.done += share;
@@ -194,3 +195,6 @@ impl Search<'_, '_, '_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,16 +1,18 @@
 //! The work in one box.
 
+use super::clip::clip;
 use super::tree::{Before, Mix, Multiplier, Node, Place, Then};
 use super::weights::{self, Best};
 use unmoved_bounds::boxes::{Bounded, Form, Table, Walker, Worst};
-use unmoved_check::{End, Side};
 use unmoved_property::Query;
 
 /// A clipped box with less than this share of the volume is bounded afresh before it is split.
 const SHRUNK: f64 = 0.5;
-/// No end is moved by less than this share of the way.
-const WORTHWHILE: f64 = 0.1;
 const ROUNDS: usize = 8;
+/// Not in the middle, which often is where ReLUs turn: what is exactly zero the checker's two arithmetics may take differently.
+const CUT_AT: f64 = 0.487;
+/// Boxes with less of the region are split no further; the hardest proofs of ACAS Xu split 40 times.
+const LEAST_SHARE: f64 = 1.0 / (1u64 << 63) as f64;
 /// A ReLU by which more than this share is lost is split, rather than the box.
 const MOST_OF_IT: f64 = 0.3;
 
@@ -44,21 +46,21 @@ impl Phase {
 
 pub(super) enum Worked {
     Done(Node, Vec<Part>),
-    /// The box is a point, or nearly so.
+    /// The box is a point, or nearly so, or a counterexample was found.
     Stuck,
 }
 
 /// The unsafe set in floats.
 pub(super) struct Judge {
-    disjuncts: Vec<Vec<Form>>,
+    pub(super) disjuncts: Vec<Vec<Form>>,
     /// Bounds beyond this share of the numbers that they are made of are taken for proved.
     enough: f64,
 }
 
 /// What is at most zero wherever a disjunct holds in a box, bounded.
-struct Known {
-    bounded: Bounded,
-    mix: Mix,
+pub(super) struct Known {
+    pub(super) bounded: Bounded,
+    pub(super) mix: Mix,
 }
 
 impl Judge {
@@ -121,6 +123,9 @@ impl Judge {
                 if left < SHRUNK && round < ROUNDS {
                     continue;
                 }
+            }
+            if share < LEAST_SHARE {
+                return Worked::Stuck;
             }
             let open: Vec<&Bounded> =
                 known.iter().zip(&closed).filter(|(_, c)| c.is_none()).filter_map(|(known, _)| guide(known)).collect();
@@ -244,54 +249,9 @@ fn guide(known: &[Known]) -> Option<&Bounded> {
 }
 
 /// What never holds.
-fn positive(known: &[Known], enough: f64) -> Option<Mix> {
+pub(super) fn positive(known: &[Known], enough: f64) -> Option<Mix> {
     let positive = |k: &&Known| k.bounded.minimum > enough * k.bounded.size;
     known.iter().find(positive).map(|k| k.mix.clone())
-}
-
-/// Cuts off the box what is shown to be safe. Returns what share of the volume is left, and what is found never to hold in it.
-fn clip(known: &mut [Known], table: &mut Table, before: &mut Vec<Before>, enough: f64) -> (f64, Option<Mix>) {
-    let mut left = 1.0;
-    loop {
-        let mut share = 1.0;
-        for Known { bounded: b, mix } in known.iter() {
-            let mut ends = Vec::new();
-            let (lower, upper) = table.input();
-            let slack = enough * b.size;
-            for (index, &slope) in b.slopes.iter().enumerate() {
-                let (l, u) = (lower[index], upper[index]);
-                // Where the form is zero, moved outward by what rounding may be.
-                let room = (slack - b.minimum) / slope.abs();
-                if slope != 0.0 && room < (1.0 - WORTHWHILE) * (u - l) {
-                    share *= room / (u - l);
-                    let (side, at) = if slope > 0.0 { (Side::Upper, l + room) } else { (Side::Lower, u - room) };
-                    ends.push(End { index: index as u32, side, at });
-                }
-            }
-            for end in &ends {
-                match end.side {
-                    Side::Upper => table.cut_above(end.index as usize, end.at),
-                    Side::Lower => table.cut_below(end.index as usize, end.at),
-                }
-            }
-            if !ends.is_empty() {
-                before.push(Before::Clip { mix: mix.clone(), ends });
-                break;
-            }
-        }
-        if share == 1.0 {
-            return (left, None);
-        }
-        left *= share;
-        let (lower, upper) = table.input();
-        for Known { bounded: b, .. } in known.iter_mut() {
-            let least = b.slopes.iter().zip(lower.iter().zip(upper)).map(|(a, (l, u))| (a * l).min(a * u));
-            b.minimum = b.constant + least.sum::<f64>();
-        }
-        if let Some(mix) = positive(known, enough) {
-            return (left, Some(mix));
-        }
-    }
 }
 
 /// Where to cut: the input that the relaxation loses most by.
@@ -305,7 +265,7 @@ fn cut(open: &[&Bounded], table: &Table) -> Option<(usize, f64)> {
     }
     let index = (0..score.len()).max_by(|&a, &b| score[a].total_cmp(&score[b]))?;
     let (l, u) = (lower[index], upper[index]);
-    let at = l + (u - l) / 2.0;
+    let at = l + CUT_AT * (u - l);
     (at > l && at < u).then_some((index, at))
 }
 
