@@ -9,6 +9,7 @@ mod backward;
 mod bytes;
 mod certificate;
 mod check;
+mod clip;
 mod examiner;
 mod form;
 mod lane;

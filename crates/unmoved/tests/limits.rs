@@ -107,3 +107,15 @@ fn a_result_goes_through_a_link_and_leaves_it_there() {
     assert!(link.symlink_metadata().expect("it is there").is_symlink());
     assert_eq!(std::fs::read_to_string(&file).expect("written"), "unsat\n");
 }
+
+#[test]
+fn a_result_without_room_for_a_neighbour_is_written_in_place() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models");
+    // As long as a name may be: nothing that is longer can stand beside it.
+    let file = folder.path().join("r".repeat(255));
+    let results = file.to_str().expect("UTF-8");
+    let (_, code, _) = unmoved(&models, &["vnncomp", "v1", "test", "tiny.unm", "holds.vnnlib", results, "60"]);
+    assert_eq!(code, 0);
+    assert_eq!(std::fs::read_to_string(&file).expect("written"), "unsat\n");
+}

@@ -35,6 +35,8 @@ pub struct Bounded {
     pub worst: Worst,
     /// With which factor the form reads the ReLU of each of its neurons, the last if several read it, beside the form's own.
     pub adjoints: Vec<f64>,
+    /// Multipliers of ReLUs that read nothing but zero: node, element, multiplier. Whether these count as active or dead hangs on rounding.
+    pub moot: Vec<(usize, usize, f64)>,
 }
 
 /// A ReLU that a bound loses by.
@@ -48,6 +50,9 @@ pub struct Worst {
     pub lost: f64,
 }
 
+/// Values below this are zero but for rounding.
+const NOTHING: f64 = 1e-9;
+
 /// How forms pass a ReLU: slopes for positive and for negative adjoints, and what the latter lose.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Line {
@@ -56,18 +61,21 @@ pub(super) struct Line {
     chord: f64,
     /// How far the lower line may be from the ReLU.
     gap: f64,
+    /// Whether it reads nothing but zero.
+    moot: bool,
 }
 
 impl Line {
     /// The checker's default rule (SPEC.md of the checker, section 7).
     pub(super) fn new(l: f64, u: f64) -> Self {
+        let moot = l.abs().max(u.abs()) < NOTHING;
         if u <= 0.0 {
-            Self { rising: 0.0, falling: 0.0, chord: 0.0, gap: 0.0 }
+            Self { rising: 0.0, falling: 0.0, chord: 0.0, gap: 0.0, moot }
         } else if l >= 0.0 {
-            Self { rising: 1.0, falling: 1.0, chord: 0.0, gap: 0.0 }
+            Self { rising: 1.0, falling: 1.0, chord: 0.0, gap: 0.0, moot }
         } else {
             let rising = if LEANING * u > -l { 1.0 } else { 0.0 };
-            Self { rising, falling: u / (u - l), chord: -l * u / (u - l), gap: u.min(-l) }
+            Self { rising, falling: u / (u - l), chord: -l * u / (u - l), gap: u.min(-l), moot }
         }
     }
 }
@@ -94,6 +102,8 @@ pub struct Walker<'l> {
     worst: [Worst; LANES],
     /// Neurons whose adjoints are wanted: node, element, lane; and the adjoints.
     watched: Vec<(usize, usize, usize, f64)>,
+    /// Multipliers of moot ReLUs: node, element, lane, multiplier.
+    moot: Vec<(usize, usize, usize, f64)>,
 }
 
 impl<'l> Walker<'l> {
@@ -114,6 +124,7 @@ impl<'l> Walker<'l> {
             blame: None,
             worst: Default::default(),
             watched: Vec::new(),
+            moot: Vec::new(),
         }
     }
 
@@ -139,7 +150,8 @@ impl<'l> Walker<'l> {
             self.descend();
             let minimum = self.minimum(table);
             let blame = self.blame.take().unwrap_or_default();
-            let watched = std::mem::take(&mut self.watched);
+            let (watched, moot) = (std::mem::take(&mut self.watched), std::mem::take(&mut self.moot));
+            let of = |lane| moot.iter().filter(move |m| m.2 == lane).map(|&(node, k, _, mu)| (node, k, mu));
             all.extend((0..batch.len()).map(|lane| Bounded {
                 slopes: self.adjoints[0].iter().map(|a| a.0[lane]).collect(),
                 constant: self.constant.0[lane],
@@ -147,6 +159,7 @@ impl<'l> Walker<'l> {
                 size: self.size(table, lane),
                 blame: blame.iter().map(|b| b.0[lane]).collect(),
                 worst: self.worst[lane],
+                moot: of(lane).collect(),
                 adjoints: watched.iter().filter(|w| w.2 == lane).map(|w| w.3).collect(),
             }));
             self.clear();
@@ -244,6 +257,11 @@ impl<'l> Walker<'l> {
                     }
                     if let (Some(blame), Some(place)) = (&mut self.blame, self.layers.nodes[read].place) {
                         let inputs = blame.len();
+                        for (k, (a, line)) in own.iter().zip(lines).enumerate().filter(|(_, (_, line))| line.moot) {
+                            let multiplier = |a: f64| a.max(0.0) * line.rising + a.min(0.0) * line.falling;
+                            let lanes = a.0.iter().enumerate().filter(|(_, a)| **a != 0.0);
+                            self.moot.extend(lanes.map(|(lane, &a)| (read, k, lane, multiplier(a))));
+                        }
                         for (k, (a, line)) in own.iter().zip(lines).enumerate().filter(|(_, (_, line))| line.gap > 0.0)
                         {
                             let shares = &self.shares[(place + k) * inputs..][..inputs];

@@ -160,3 +160,20 @@ fn comparing_needs_no_alignment() {
     assert!(power > Exact::from_f64(1.0) && -&power < Exact::from_f64(-1.0) && power > Exact::ZERO);
     assert!(power == power.clone());
 }
+
+#[test]
+fn fractions_are_written_as_decimals_where_they_are_some() {
+    let of = |text: &str| text.parse::<Rational>().unwrap().decimal();
+    let written = [
+        ("0.3", "0.3"),
+        ("-0.05", "-0.05"),
+        ("-12.5e-3", "-0.0125"),
+        ("1e3", "1000.0"),
+        ("1/8", "0.125"),
+        ("0", "0.0"),
+    ];
+    for (text, decimal) in written {
+        assert_eq!(of(text).as_deref(), Some(decimal));
+    }
+    assert_eq!(of("1/3"), None);
+}

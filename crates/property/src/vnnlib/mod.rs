@@ -61,7 +61,7 @@ const MAX_BOXES: usize = 1 << 16;
 ///
 /// # Errors
 /// Text that is neither VNN-LIB 1.0 nor 2.0 or not linear, variables that the network does not have, inputs without bounds,
-/// boxes without points, parts of 2.0 that are not built yet ([`NotBuilt`]), and properties that are too large.
+/// no box that has a point, parts of 2.0 that are not built yet ([`NotBuilt`]), and properties that are too large.
 pub fn read(text: &str, network: &Arc<Network>) -> Result<Vec<Query>, VnnlibError> {
     if declare::is_two(text) {
         let (asserted, input) = v2::parse(text, network)?;

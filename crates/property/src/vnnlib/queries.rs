@@ -42,10 +42,16 @@ fn by_box(
     }
     let mut boxes: Vec<(Rc<Bounds>, Vec<Conjunction>)> = Vec::new();
     let mut places: HashMap<Rc<Bounds>, usize> = HashMap::new();
+    let mut without_points = None;
     for disjunct in disjuncts {
         let mut own = Bounds::default();
         disjunct.iter().for_each(|atom| own.add(atom));
         own.drop_implied(&hull);
+        if own.is_empty_within(&hull) {
+            // Never true, and common where disjunctions are multiplied out.
+            without_points.get_or_insert(Rc::new(own));
+            continue;
+        }
         let mut constraints = shared.clone();
         constraints.extend(disjunct.iter().filter_map(|atom| constraint(atom)));
         // Those on outputs decide; what only cuts off a part of the box comes last.
@@ -61,8 +67,8 @@ fn by_box(
         boxes[place].1.push(Conjunction(constraints));
     }
     if boxes.is_empty() {
-        // Nothing is unsafe.
-        boxes.push(Default::default());
+        // Nothing is unsafe; if for want of a single point, that is a slip, which the region will tell.
+        boxes.push((without_points.unwrap_or_default(), Vec::new()));
     }
     drop(places);
     let inputs = network.input().shape.len();
@@ -111,6 +117,14 @@ impl Bounds {
 
     fn get(&self, input: usize, side: Side) -> Option<&Rational> {
         self.0.get(&input)?[side as usize].as_ref()
+    }
+
+    /// Whether an input that has bounds here has no value between them and those of others.
+    fn is_empty_within(&self, others: &Self) -> bool {
+        self.0.keys().any(|&input| {
+            let end = |side| self.get(input, side).or(others.get(input, side));
+            matches!((end(Side::Lower), end(Side::Upper)), (Some(lower), Some(upper)) if lower > upper)
+        })
     }
 
     /// Forgets what others imply, so that equal boxes are recognised.

@@ -11,7 +11,8 @@ const WORTHWHILE: f64 = 0.1;
 const MOST: usize = 32;
 
 /// Clips as long as it is worthwhile, with everything that is at most zero where the box is unsafe. Returns what share of the volume is left, and
-/// what is found never to hold in it. `once`: bounds hold only in the box as it was, since the checker draws ReLUs of inputs anew in a smaller one.
+/// what is found never to hold in it. `once`: what was bounded in the box as it was does not hold for the checker in a smaller one, since it
+/// draws ReLUs of inputs anew there.
 pub(super) fn clip(
     known: &mut [Known],
     table: &mut Table,

@@ -11,8 +11,8 @@ const SHRUNK: f64 = 0.5;
 const ROUNDS: usize = 8;
 /// Not in the middle, which often is where ReLUs turn: what is exactly zero the checker's two arithmetics may take differently.
 const CUT_AT: f64 = 0.487;
-/// Boxes with less of the region are split no further; the hardest proofs of ACAS Xu split 40 times.
-const LEAST_SHARE: f64 = 1.0 / (1u64 << 63) as f64;
+/// No side is cut that has become this share of the region's: there are not many more float32 numbers between its ends.
+const FINEST: f64 = 1.0 / (1 << 26) as f64;
 /// A ReLU by which more than this share is lost is split, rather than the box.
 const MOST_OF_IT: f64 = 0.3;
 
@@ -55,6 +55,8 @@ pub(super) struct Judge {
     pub(super) disjuncts: Vec<Vec<Form>>,
     /// Bounds beyond this share of the numbers that they are made of are taken for proved.
     enough: f64,
+    /// The widths of the sides that are too short to be cut.
+    finest: Vec<f64>,
 }
 
 /// What is at most zero wherever a disjunct holds in a box, bounded.
@@ -74,7 +76,9 @@ impl Judge {
             constant: c.constant.to_f64(),
             neurons: Vec::new(),
         };
-        Self { enough, disjuncts: query.unsafe_set().iter().map(|c| c.0.iter().map(form).collect()).collect() }
+        let region = query.region().enclosing_box();
+        let finest = region.lower.iter().zip(&region.upper).map(|(l, u)| FINEST * (u - l)).collect();
+        Self { enough, finest, disjuncts: query.unsafe_set().iter().map(|c| c.0.iter().map(form).collect()).collect() }
     }
 
     /// Bounds, clips, and splits what is left. `candidate` is shown points that seem unsafe, and ends the work by returning true.
@@ -125,8 +129,7 @@ impl Judge {
                     continue;
                 }
             }
-            let tie = |(known, closed): (&Vec<Known>, &Option<Mix>)| closed.is_some() || is_tie(known, self.enough);
-            if share < LEAST_SHARE || known.iter().zip(&closed).all(tie) {
+            if known.iter().zip(&closed).all(|(known, closed)| closed.is_some() || is_tie(known, self.enough)) {
                 return Worked::Stuck;
             }
             let open: Vec<&Bounded> =
@@ -142,7 +145,7 @@ impl Judge {
                 });
                 return Worked::Done(Node { before, then }, parts.into());
             }
-            let Some((index, at)) = cut(&open, &table) else { return Worked::Stuck };
+            let Some((index, at)) = cut(&open, &table, &self.finest) else { return Worked::Stuck };
             let mut above = table.clone();
             table.cut_above(index, at);
             above.cut_below(index, at);
@@ -173,8 +176,8 @@ impl Judge {
             weights
         };
         let mix = |k, bounded: &Bounded| match k < constraints.len() {
-            true => Mix::One(k as u32),
-            false => several(&unit(k), constraints.len(), phases, bounded),
+            true if bounded.moot.is_empty() => Mix::One(k as u32),
+            _ => several(&unit(k), constraints.len(), phases, bounded),
         };
         let mut known: Vec<Known> =
             bounded.into_iter().enumerate().map(|(k, bounded)| Known { mix: mix(k, &bounded), bounded }).collect();
@@ -234,7 +237,9 @@ fn several(weights: &[f64], constraints: usize, phases: &[Phase], bounded: &Boun
         index: phase.index,
         mu: if phase.active { adjoint - share } else { *share },
     };
-    Mix::Several { weights: weights.into(), phases: used.zip(&bounded.adjoints).map(multiplier).collect() }
+    let moot = bounded.moot.iter().map(|&(node, index, mu)| Multiplier { node, index, mu });
+    // Of two for one ReLU the later counts, which has the phase's share in it.
+    Mix::Several { weights: weights.into(), phases: moot.chain(used.zip(&bounded.adjoints).map(multiplier)).collect() }
 }
 
 /// The bound that comes nearest to proving something.
@@ -263,7 +268,7 @@ fn is_tie(known: &[Known], enough: f64) -> bool {
 }
 
 /// Where to cut: the input that the relaxation loses most by.
-fn cut(open: &[&Bounded], table: &Table) -> Option<(usize, f64)> {
+fn cut(open: &[&Bounded], table: &Table, finest: &[f64]) -> Option<(usize, f64)> {
     let (lower, upper) = table.input();
     let mut score = vec![0.0; lower.len()];
     for best in open {
@@ -271,7 +276,8 @@ fn cut(open: &[&Bounded], table: &Table) -> Option<(usize, f64)> {
             *s += best.blame[i] + 1e-3 * best.slopes[i].abs() * (upper[i] - lower[i]);
         }
     }
-    let index = (0..score.len()).max_by(|&a, &b| score[a].total_cmp(&score[b]))?;
+    let long = (0..score.len()).filter(|&i| upper[i] - lower[i] > finest[i]);
+    let index = long.max_by(|&a, &b| score[a].total_cmp(&score[b]))?;
     let (l, u) = (lower[index], upper[index]);
     let at = l + CUT_AT * (u - l);
     (at > l && at < u).then_some((index, at))

@@ -18,7 +18,7 @@ pub(super) enum Mix {
     Several { weights: Box<[f64]>, phases: Box<[Multiplier]> },
 }
 
-/// The multiplier of a ReLU whose phase is fixed, given outright.
+/// The multiplier of a ReLU, given outright: one whose phase is fixed, or one that reads nothing but zero.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Multiplier {
     /// The node that the ReLU reads, and the element.

@@ -93,8 +93,12 @@ impl FromStr for Seconds {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let seconds: f64 = text.parse().map_err(|_| format!("\"{text}\" is not a number of seconds"))?;
-        let limit = Duration::try_from_secs_f64(seconds).map_err(|e| e.to_string())?;
-        Ok(Self((!limit.is_zero()).then_some(limit)))
+        if seconds.is_nan() || seconds < 0.0 {
+            return Err("a time limit is at least 0, which is none".into());
+        }
+        // Beyond the clock is never, and a limit too short for it is one nevertheless.
+        let limit = Duration::try_from_secs_f64(seconds).ok();
+        Ok(Self(limit.filter(|_| seconds > 0.0).map(|limit| limit.max(Duration::from_nanos(1)))))
     }
 }
 
@@ -187,5 +191,23 @@ pub(crate) fn fields(query: &Query, outcome: &Outcome) -> Map<String, Value> {
     match object {
         Value::Object(fields) => fields,
         _ => Map::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_zero_and_what_no_clock_reaches_are_no_limit() {
+        let of = |text: &str| text.parse().map(|Seconds(limit)| limit);
+        for never in ["0", "0.0", "1e30", "inf"] {
+            assert_eq!(of(never), Ok(None));
+        }
+        assert_eq!(of("1.5"), Ok(Some(Duration::from_millis(1500))));
+        assert_eq!(of("1e-300"), Ok(Some(Duration::from_nanos(1))));
+        for wrong in ["-1", "nan", "", "5s"] {
+            assert!(of(wrong).is_err(), "{wrong}");
+        }
     }
 }

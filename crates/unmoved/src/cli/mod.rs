@@ -106,9 +106,9 @@ enum Command {
     Attack(attack::Args),
     /// Print bounds of every layer over the allowed inputs
     Bounds(bounds::Args),
-    /// Write the mixed integer program of a query
+    /// Write the mixed integer program of a query, or the query in VNN-LIB
     Encode(encode::Args),
-    /// Convert a model between ONNX, safetensors and the native text format
+    /// Convert a model to another format, or a property to another version of VNN-LIB
     Convert(convert::Args),
     /// Show the layers of a model and what its import made of them
     Inspect(inspect::Args),

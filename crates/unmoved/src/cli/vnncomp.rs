@@ -89,20 +89,25 @@ fn word(verdict: &Verdict) -> &'static str {
 }
 
 /// Writes the file whole or not at all: a neighbour takes its place. What is no file itself, such as a pipe, or a link like
-/// /dev/stdout, whatever it leads to, stays what it is and is written to.
+/// /dev/stdout, whatever it leads to, stays what it is and is written to; so is a file beside which or over which nothing may be
+/// put, such as one that is mounted from elsewhere.
 fn write(path: &Path, text: &str) -> Result<(), CliError> {
+    let text = format!("{text}\n");
     let is_other = path.symlink_metadata().is_ok_and(|m| !m.is_file());
-    let written = if is_other {
-        std::fs::write(path, format!("{text}\n"))
-    } else {
-        path.file_name().ok_or(ErrorKind::InvalidFilename.into()).and_then(|name| {
-            let mut name = name.to_owned();
-            name.push(format!(".{}.tmp", std::process::id()));
-            let neighbour = path.with_file_name(name);
-            std::fs::write(&neighbour, format!("{text}\n"))
-                .and_then(|()| std::fs::rename(&neighbour, path))
-                .inspect_err(|_| drop(std::fs::remove_file(&neighbour)))
-        })
+    let replaced = if is_other { Err(ErrorKind::Unsupported.into()) } else { replace(path, &text) };
+    let written = match replaced {
+        // Where there is no room for it, what stands there is better left alone.
+        Err(e) if !matches!(e.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => std::fs::write(path, &text),
+        other => other,
     };
     written.map_err(|e| CliError::write(path, e))
+}
+
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut name = path.file_name().ok_or(ErrorKind::InvalidFilename)?.to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let neighbour = path.with_file_name(name);
+    std::fs::write(&neighbour, text)
+        .and_then(|()| std::fs::rename(&neighbour, path))
+        .inspect_err(|_| drop(std::fs::remove_file(&neighbour)))
 }
