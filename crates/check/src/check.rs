@@ -133,7 +133,11 @@ enum Next {
 
 impl<'q, R: Real, const B: usize> Checker<'q, R, B> {
     pub(crate) fn new(query: &'q Query) -> Result<Self, Refusal> {
-        let layers = Layers::new(query.network())?;
+        Self::prepared(query, Arc::new(Layers::new(query.network())?))
+    }
+
+    /// The same with a network that was prepared before.
+    pub(crate) fn prepared(query: &'q Query, layers: Arc<Layers<R>>) -> Result<Self, Refusal> {
         let prover = Prover::new(layers, query.region()).map_err(|node| Refusal::Overflow { node })?;
         Ok(Self::with(query, prover))
     }

@@ -1,9 +1,11 @@
 //! The checker as those use it who write certificates.
 
 use crate::check::{BATCH, Checker};
+use crate::layers::Layers;
 use crate::table::Bounds;
 use crate::{Certificate, Refusal, Step};
-use unmoved_ir::{Lowered, NodeId};
+use std::sync::Arc;
+use unmoved_ir::{IrError, Lowered, Network, NodeId};
 use unmoved_property::Query;
 
 /// A checker of one query in [`Arithmetic::Float`](crate::Arithmetic::Float) for those who write certificates: it tells the bound table as it stands after the
@@ -14,10 +16,31 @@ pub struct Examiner<'q> {
     accepted: Vec<Step>,
 }
 
+/// A network made ready for the checker, once for many queries.
+pub struct Prepared {
+    of: Arc<Network>,
+    layers: Arc<Layers<f64>>,
+}
+
+impl Prepared {
+    /// Errors if the network would be too large once max-pools are lowered.
+    pub fn new(network: &Arc<Network>) -> Result<Self, IrError> {
+        Ok(Self { of: network.clone(), layers: Arc::new(Layers::new(network)?) })
+    }
+}
+
 impl<'q> Examiner<'q> {
     /// Computes the table with which every check of the query begins.
     pub fn new(query: &'q Query) -> Result<Self, Refusal> {
         Ok(Self { checker: Checker::new(query)?, accepted: Vec::new() })
+    }
+
+    /// The same, for a query about a network that is prepared.
+    pub fn prepared(query: &'q Query, network: &Prepared) -> Result<Self, Refusal> {
+        if !Arc::ptr_eq(query.network(), &network.of) {
+            return Self::new(query);
+        }
+        Ok(Self { checker: Checker::prepared(query, network.layers.clone())?, accepted: Vec::new() })
     }
 
     /// Lets so many threads work; at first it is one. What comes of it does not depend on how many they are.

@@ -28,7 +28,7 @@ mod window;
 pub use bytes::{FormatError, FormatProblem};
 pub use certificate::{Certificate, End, LinearForm, Multipliers, Semantics, Side, Step};
 pub use check::{Accepted, Arithmetic, check, check_bytes};
-pub use examiner::Examiner;
+pub use examiner::{Examiner, Prepared};
 pub use refusal::{Refusal, WrongStep};
 pub use replay::{ReplayError, replay, replay_point};
 pub use table::Bounds;

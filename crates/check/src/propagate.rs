@@ -39,14 +39,14 @@ pub(crate) struct Walker<R, const B: usize> {
 
 impl<R: Real, const B: usize> Prover<R, B> {
     /// Computes the initial table. `Err` names a node with a bound that is not finite.
-    pub(crate) fn new(layers: Layers<R>, region: &InputRegion) -> Result<Self, NodeId> {
+    pub(crate) fn new(layers: Arc<Layers<R>>, region: &InputRegion) -> Result<Self, NodeId> {
         let count = layers.nodes.len();
         let mut prover = Self {
             region: Region::new(region),
             table: Table::new(&layers.tabled, |node| layers.nodes[node].image.len()),
             slack: vec![Vec::new(); count],
             walkers: vec![Walker::new(count)],
-            layers: Arc::new(layers),
+            layers,
         };
         let input = region.enclosing_box();
         for i in 0..input.lower.len() {

@@ -14,7 +14,7 @@ use std::sync::Mutex;
 use std::time::Instant;
 use unmoved_bounds::engine::Compact;
 use unmoved_bounds::{Propagation, Tier};
-use unmoved_check::{Certificate, Examiner, Refusal, Step};
+use unmoved_check::{Certificate, Examiner, Prepared, Refusal, Step};
 use unmoved_core::EncodeError;
 use unmoved_ir::lower_max_pool;
 use unmoved_property::{Norm, Query, Reason, RegionKind, Verdict};
@@ -52,6 +52,16 @@ pub fn decide(query: &Query, options: &Options) -> Result<Outcome, SearchError> 
 
 /// [`decide`], telling how it goes.
 pub fn decide_watched(query: &Query, options: &Options, watch: Watch<'_>) -> Result<Outcome, SearchError> {
+    decide_prepared(query, &Prepared::new(query.network())?, options, watch)
+}
+
+/// [`decide_watched`] for one of several queries about a network that the checker has been prepared for once.
+pub fn decide_prepared(
+    query: &Query,
+    network: &Prepared,
+    options: &Options,
+    watch: Watch<'_>,
+) -> Result<Outcome, SearchError> {
     let clock = &Clock::new(options);
     let work = Work { query, options, clock, watch };
     if (options.engine == Engine::Milp || options.trust_solver) && is_round(query) {
@@ -65,7 +75,7 @@ pub fn decide_watched(query: &Query, options: &Options, watch: Watch<'_>) -> Res
     }
 
     let start = Instant::now();
-    let mut examiner = Examiner::new(query)?.with_threads(options.threads);
+    let mut examiner = Examiner::prepared(query, network)?.with_threads(options.threads);
     let mut proof = Proof::new(query, outcome);
     proof.outcome.check_time += start.elapsed();
     for tier in [DecidedBy::Interval, DecidedBy::Linear] {
@@ -95,7 +105,9 @@ pub fn decide_watched(query: &Query, options: &Options, watch: Watch<'_>) -> Res
 
     let found = Mutex::new(found);
     let mut ended = Ended::OPEN;
+    let may_go_on = |proof: &Proof<'_>| !clock.is_out() && proof.outcome.subproblems < options.subproblems;
     if matches!(options.engine, Engine::Auto | Engine::Boxes)
+        && may_go_on(&proof)
         && let Some(layers) = boxes::layers(&examiner, query)
     {
         watch(&Progress::Engine(Engine::Boxes));
@@ -105,7 +117,6 @@ pub fn decide_watched(query: &Query, options: &Options, watch: Watch<'_>) -> Res
             return Ok(found.into_outcome(proof.outcome, DecidedBy::Boxes));
         }
     }
-    let may_go_on = |proof: &Proof<'_>| !clock.is_out() && proof.outcome.subproblems < options.subproblems;
     if matches!(options.engine, Engine::Auto | Engine::Search)
         && matches!(ended, Ended::Open { .. })
         && may_go_on(&proof)

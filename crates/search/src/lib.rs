@@ -24,9 +24,10 @@ mod solver;
 mod tree;
 
 pub use attack::{AttackOptions, attack};
-pub use decide::{decide, decide_watched};
+pub use decide::{decide, decide_prepared, decide_watched};
 pub use firm::{firm_up, is_firm};
 pub use outcome::{DecidedBy, Engine, Options, Outcome, Progress, SearchError, Watch};
+pub use unmoved_check::Prepared;
 
 #[cfg(test)]
 mod tests;

@@ -3,27 +3,48 @@
 use super::{CliError, Output};
 use std::time::{Duration, Instant};
 use unmoved::property::{Query, Reason, Verdict};
-use unmoved::search::{DecidedBy, Options, Outcome, decide_watched, firm_up};
+use unmoved::search::{DecidedBy, Options, Outcome, Prepared, decide_prepared, firm_up};
 
-/// Box by box, up to the first that is violated. The time limit counts from `start`.
+/// Decides all boxes, or up to one that is violated. With several, those that bounds or a short attack decide come first: one that takes long may
+/// not hide a counterexample in the next. The time limit counts from `start`.
 pub(crate) fn decide_all(
     queries: &[Query],
     options: &Options,
     start: Instant,
     output: Output,
 ) -> Result<Vec<Outcome>, CliError> {
-    let mut outcomes = Vec::new();
-    for query in queries {
+    let Some(first) = queries.first() else { return Ok(Vec::new()) };
+    let network = Prepared::new(first.network())?;
+    let decide = |query: &Query, options: &Options| -> Result<Outcome, CliError> {
         let time_limit = options.time_limit.map(|limit| limit.saturating_sub(start.elapsed()));
-        outcomes.push(match time_limit {
-            Some(Duration::ZERO) => out_of_time(query),
-            _ => decide_watched(query, &Options { time_limit, ..*options }, &output.watch(start))?,
-        });
-        if let Some(Outcome { verdict: Verdict::Violated(_), .. }) = outcomes.last() {
-            break;
+        match time_limit {
+            Some(Duration::ZERO) => Ok(out_of_time(query)),
+            _ => Ok(decide_prepared(query, &network, &Options { time_limit, ..*options }, &output.watch(start))?),
+        }
+    };
+    let mut outcomes = Vec::with_capacity(queries.len());
+    let shortly = if queries.len() > 1 { 0 } else { options.subproblems };
+    for query in queries {
+        outcomes.push(decide(query, &Options { subproblems: shortly, ..*options })?);
+        if is_violated(&outcomes[outcomes.len() - 1]) {
+            return Ok(outcomes);
+        }
+    }
+    if shortly < options.subproblems {
+        for (query, outcome) in queries.iter().zip(&mut outcomes) {
+            if matches!(outcome.verdict, Verdict::Unknown(_)) {
+                *outcome = decide(query, options)?;
+                if is_violated(outcome) {
+                    break;
+                }
+            }
         }
     }
     Ok(outcomes)
+}
+
+fn is_violated(outcome: &Outcome) -> bool {
+    matches!(outcome.verdict, Verdict::Violated(_))
 }
 
 /// What is known of a box that was never looked at.
