@@ -25,8 +25,13 @@ const MOST_INPUTS: usize = 20;
 const REPORT_EVERY: usize = 1 << 12;
 /// Boxes that a proof may have: it takes up some gigabytes then.
 const MOST_BOXES: usize = 1 << 22;
-/// Where more would be needed at the rate so far, other means are tried.
-const EXPECTED: f64 = (1 << 21) as f64;
+/// Where more would be needed at the rate so far, other means are tried; not before so many, for the first may be in the hardest corner, and with
+/// a counterexample in it.
+const EXPECTED: f64 = (1 << 22) as f64;
+const PATIENCE: usize = 1 << 17;
+/// Every so many boxes the one that looks most like a counterexample is next, as long as no more than so many wait.
+const NEAREST_EVERY: usize = 4;
+const MOST_WAITING: usize = 1 << 14;
 /// Bounds beyond this share of the numbers that they are made of are taken for proved, at first and after refusals.
 const ENOUGH: [f64; 3] = [1e-9, 1e-8, 1e-7];
 
@@ -72,9 +77,9 @@ fn search(
     let root = tree.open();
     let only = (work.query.unsafe_set().len() == 1).then_some(0);
     let table = Table::new(layers, &input.lower, &input.upper);
-    let part = Part { place: root, table, disjunct: only, phases: Vec::new(), share: 1.0 };
+    let part = Part { place: root, table, disjunct: only, phases: Vec::new(), share: 1.0, near: 0.0 };
     let most = work.options.subproblems.saturating_sub(*subproblems).min(MOST_BOXES);
-    let state = State { open: vec![part], tree, busy: 0, boxes: 0, most, done: 0.0, stopped: false };
+    let state = State { open: vec![part], turns: 0, tree, busy: 0, boxes: 0, most, done: 0.0, stopped: false };
     let judge = Judge::new(work.query, enough);
     let search = Search { work, judge, layers, found, state: Mutex::new(state), changed: Condvar::new() };
     std::thread::scope(|scope| {
@@ -100,8 +105,9 @@ struct Search<'s, 'q, 'w> {
 }
 
 struct State {
-    /// The last is worked on first, so that few wait.
+    /// The last is worked on first, so that few wait; now and then the one in which a point came nearest to unsafe.
     open: Vec<Part>,
+    turns: usize,
     tree: Tree,
     /// Boxes being worked on.
     busy: usize,
@@ -113,9 +119,18 @@ struct State {
 }
 
 impl State {
+    fn next(&mut self) -> Option<Part> {
+        self.turns += 1;
+        if !self.turns.is_multiple_of(NEAREST_EVERY) || self.open.len() > MOST_WAITING {
+            return self.open.pop();
+        }
+        let nearest = (0..self.open.len()).min_by(|&a, &b| self.open[a].near.total_cmp(&self.open[b].near))?;
+        Some(self.open.remove(nearest))
+    }
+
     /// Whether other means are worth a try before this has gone on for too long.
     fn is_hopeless(&self, engine: Engine) -> bool {
-        engine == Engine::Auto && self.boxes as f64 > EXPECTED * self.done
+        engine == Engine::Auto && self.boxes >= PATIENCE && self.boxes as f64 > EXPECTED * self.done
     }
 }
 
@@ -157,7 +172,7 @@ impl Search<'_, '_, '_> {
             if state.stopped {
                 return None;
             }
-            if let Some(part) = state.open.pop() {
+            if let Some(part) = state.next() {
                 state.busy += 1;
                 return Some(part);
             }

@@ -26,6 +26,8 @@ pub(super) struct Part {
     pub(super) phases: Vec<Phase>,
     /// How much of the region it stands for, a share of its parent's.
     pub(super) share: f64,
+    /// How near to unsafe the best point was that was tried in its parent: the largest value of a constraint there.
+    pub(super) near: f64,
 }
 
 /// A ReLU in one phase.
@@ -88,7 +90,7 @@ impl Judge {
         part: Part,
         candidate: &mut dyn FnMut(&[f64]) -> bool,
     ) -> Worked {
-        let Part { place, mut table, disjunct, phases, share } = part;
+        let Part { place, mut table, disjunct, phases, share, .. } = part;
         let mut before = Vec::new();
         for round in 0.. {
             walker.refresh(&mut table);
@@ -109,14 +111,16 @@ impl Judge {
                 };
                 return Worked::Done(Node { before, then }, Vec::new());
             }
+            let mut near = f64::INFINITY;
             for (&d, known) in all.iter().zip(&known).zip(&closed).filter(|(_, c)| c.is_none()).map(|(k, _)| k) {
-                if self.attack(walker, d, known, &points, &table, candidate) {
+                let Some(value) = self.attack(walker, d, known, &points, &table, candidate) else {
                     return Worked::Stuck;
-                }
+                };
+                near = near.min(value);
             }
             if disjunct.is_none() && closed.iter().filter(|c| c.is_none()).count() == 1 {
                 let d = closed.iter().position(Option::is_none);
-                let part = Part { place, table, disjunct: d, phases, share };
+                let part = Part { place, table, disjunct: d, phases, share, near };
                 return Worked::Done(Node { before, then: Then::Disjuncts(closed, 0) }, vec![part]);
             }
             if disjunct.is_some() {
@@ -141,7 +145,7 @@ impl Judge {
                     let (mut table, mut phases) = (table.clone(), phases.clone());
                     table.fix(walker.layers(), node, index, active);
                     phases.push(Phase { node, index, active });
-                    Part { place, table, disjunct, phases, share: share / 2.0 }
+                    Part { place, table, disjunct, phases, share: share / 2.0, near }
                 });
                 return Worked::Done(Node { before, then }, parts.into());
             }
@@ -150,7 +154,7 @@ impl Judge {
             table.cut_above(index, at);
             above.cut_below(index, at);
             let then = Then::Split { index: index as u32, at, parts: 0 };
-            let half = |table| Part { place, table, disjunct, phases: phases.clone(), share: share / 2.0 };
+            let half = |table| Part { place, table, disjunct, phases: phases.clone(), share: share / 2.0, near };
             let parts = [table, above].map(half);
             return Worked::Done(Node { before, then }, parts.into());
         }
@@ -198,6 +202,7 @@ impl Judge {
         known
     }
 
+    /// Tries a few points: how near to unsafe the best of them is, and nothing if one of them is a counterexample.
     fn attack(
         &self,
         walker: &mut Walker<'_>,
@@ -206,24 +211,27 @@ impl Judge {
         points: &[Vec<f64>],
         table: &Table,
         candidate: &mut dyn FnMut(&[f64]) -> bool,
-    ) -> bool {
+    ) -> Option<f64> {
         let (lower, upper) = table.input();
         let corner: Vec<f64> = match best(known) {
             Some(b) => (0..lower.len()).map(|i| if b.slopes[i] > 0.0 { lower[i] } else { upper[i] }).collect(),
-            None => return false,
+            None => return Some(f64::INFINITY),
         };
         let centre: Vec<f64> = lower.iter().zip(upper).map(|(l, u)| l + (u - l) / 2.0).collect();
+        let mut near = f64::INFINITY;
         for x in [&corner, &centre].into_iter().chain(points) {
             let y = walker.output(x);
             let value = |f: &Form| {
                 let outputs: f64 = f.outputs.iter().map(|&(k, c)| c * y[k as usize]).sum();
                 outputs + f.inputs.iter().map(|&(i, p)| p * x[i as usize]).sum::<f64>() + f.constant
             };
-            if self.disjuncts[disjunct].iter().all(|f| value(f) <= 0.0) && candidate(x) {
-                return true;
+            let largest = self.disjuncts[disjunct].iter().map(value).fold(f64::NEG_INFINITY, f64::max);
+            if largest <= 0.0 && candidate(x) {
+                return None;
             }
+            near = near.min(largest);
         }
-        false
+        Some(near)
     }
 }
 
