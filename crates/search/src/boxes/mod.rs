@@ -201,7 +201,7 @@ impl Search<'_, '_, '_> {
         }
         let report = state.boxes.is_multiple_of(REPORT_EVERY);
         let hopeless = report && state.is_hopeless(self.work.options.engine) || state.boxes >= state.most;
-        state.stopped |= hit || hopeless || state.boxes.is_multiple_of(64) && self.work.clock.is_out();
+        state.stopped |= hit || hopeless || self.work.clock.is_out();
         let (bounded, open, done) = (state.boxes, state.open.len(), state.done);
         drop(state);
         self.changed.notify_all();

@@ -92,7 +92,9 @@ impl Judge {
     ) -> Worked {
         let Part { place, mut table, disjunct, phases, share, .. } = part;
         let mut before = Vec::new();
-        for round in 0.. {
+        let mut rounds = 0;
+        loop {
+            rounds += 1;
             walker.refresh(&mut table);
             before.push(Before::Refresh);
             if table.is_empty(self.enough) {
@@ -129,7 +131,7 @@ impl Judge {
                 if let Some(mix) = closed {
                     return Worked::Done(Node { before, then: Then::Leaf(mix) }, Vec::new());
                 }
-                if left < SHRUNK && round < ROUNDS {
+                if left < SHRUNK && rounds <= ROUNDS {
                     continue;
                 }
             }
@@ -158,7 +160,6 @@ impl Judge {
             let parts = [table, above].map(half);
             return Worked::Done(Node { before, then }, parts.into());
         }
-        Worked::Stuck
     }
 
     /// Everything that is at most zero wherever the disjunct holds: its constraints, the phases, and the best sum of them all.
