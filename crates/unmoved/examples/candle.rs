@@ -94,7 +94,7 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
         let others = (0..SHAPES.len()).filter(|&k| k != shape);
         let other = others.max_by(|&a, &b| found.output[a].total_cmp(&found.output[b])).unwrap_or(shape);
         println!("\nWithin {eps}, a {} becomes a {}:\n", SHAPES[shape], SHAPES[other]);
-        for (before, after) in pixels.chunks(SIZE).zip(found.input.chunks(SIZE)) {
+        for (before, after) in pixels.chunks(SIZE).zip(found.input.nearest.chunks(SIZE)) {
             println!("    {}    {}", shade(before), shade(after));
         }
     }
