@@ -36,6 +36,19 @@ pub(super) enum Comparison {
     Unequal,
 }
 
+impl Comparison {
+    /// The orders, which both versions write alike.
+    pub(super) fn order(word: &str) -> Option<Self> {
+        Some(match word {
+            "<=" => Self::AtMost,
+            ">=" => Self::AtLeast,
+            "<" => Self::Less,
+            ">" => Self::Greater,
+            _ => return None,
+        })
+    }
+}
+
 /// Parses formulas.
 pub(super) struct Parser<'a, S> {
     pub(super) scanner: Scanner<'a>,

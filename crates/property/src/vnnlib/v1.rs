@@ -59,14 +59,7 @@ impl Syntax for Declared {
     const OPERATORS: &'static str = "`and`, `or`, `<=`, `>=`, `<`, `>` or `=`";
 
     fn comparison(word: &str) -> Option<Comparison> {
-        Some(match word {
-            "<=" => Comparison::AtMost,
-            ">=" => Comparison::AtLeast,
-            "<" => Comparison::Less,
-            ">" => Comparison::Greater,
-            "=" => Comparison::Equal,
-            _ => return None,
-        })
+        Comparison::order(word).or_else(|| (word == "=").then_some(Comparison::Equal))
     }
 
     fn leaf(&mut self, scanner: &mut Scanner<'_>, word: &str, at: Span) -> Result<Linear, VnnlibError> {

@@ -103,15 +103,11 @@ impl Syntax for Tensors {
     const OPERATORS: &'static str = "`and`, `or`, `<=`, `>=`, `<`, `>`, `==` or `!=`";
 
     fn comparison(word: &str) -> Option<Comparison> {
-        Some(match word {
-            "<=" => Comparison::AtMost,
-            ">=" => Comparison::AtLeast,
-            "<" => Comparison::Less,
-            ">" => Comparison::Greater,
-            "==" => Comparison::Equal,
-            "!=" => Comparison::Unequal,
-            _ => return None,
-        })
+        match word {
+            "==" => Some(Comparison::Equal),
+            "!=" => Some(Comparison::Unequal),
+            _ => Comparison::order(word),
+        }
     }
 
     fn begin_comparison(&mut self) {

@@ -104,9 +104,8 @@ impl Judge {
             let mut points = Vec::new();
             let mut known: Vec<Vec<Known>> =
                 all.iter().map(|&d| self.known(walker, &table, d, &phases, &mut points)).collect();
-            let closed: Vec<Option<Mix>> = known.iter().map(|known| positive(known, self.enough)).collect();
+            let mut closed: Vec<Option<Mix>> = known.iter().map(|known| positive(known, self.enough)).collect();
             if closed.iter().all(Option::is_some) {
-                let mut closed = closed;
                 let then = match disjunct {
                     Some(_) => Then::Leaf(closed.swap_remove(0).unwrap_or(Mix::One(0))),
                     None => Then::Disjuncts(closed, 0),
