@@ -40,8 +40,8 @@ fn by_box(
     if shared.len().saturating_mul(disjuncts.len()) > MAX_CONSTRAINTS.max(shared.len()) {
         return Err(VnnlibError::TooLarge);
     }
-    let mut boxes: Vec<(Rc<Bounds>, Vec<Conjunction>)> = Vec::new();
-    let mut places: HashMap<Rc<Bounds>, usize> = HashMap::new();
+    let mut boxes: Vec<(Rc<[InputBounds]>, Vec<Conjunction>)> = Vec::new();
+    let mut places: HashMap<Rc<[InputBounds]>, usize> = HashMap::new();
     let mut without_points = None;
     for disjunct in disjuncts {
         let mut own = Bounds::default();
@@ -49,14 +49,14 @@ fn by_box(
         own.drop_implied(&hull);
         if own.is_empty_within(&hull) {
             // Never true, and common where disjunctions are multiplied out.
-            without_points.get_or_insert(Rc::new(own));
+            without_points.get_or_insert_with(|| own.packed());
             continue;
         }
         let mut constraints = shared.clone();
         constraints.extend(disjunct.iter().filter_map(|atom| constraint(atom)));
         // Those on outputs decide; what only cuts off a part of the box comes last.
         constraints.sort_by_key(|c| c.outputs.is_empty());
-        let own = Rc::new(own);
+        let own = own.packed();
         let place = *places.entry(own.clone()).or_insert(boxes.len());
         if place == boxes.len() {
             if place == MAX_BOXES {
@@ -68,14 +68,15 @@ fn by_box(
     }
     if boxes.is_empty() {
         // Nothing is unsafe; if for want of a single point, that is a slip, which the region will tell.
-        boxes.push((without_points.unwrap_or_default(), Vec::new()));
+        boxes.push((without_points.unwrap_or_else(|| Rc::new([])), Vec::new()));
     }
     drop(places);
     let inputs = network.input().shape.len();
     if boxes.len().saturating_mul(inputs) > MAX_SIZE.max(inputs) {
         return Err(VnnlibError::TooLarge);
     }
-    let query = |(own, unsafe_set): (Rc<Bounds>, Vec<Conjunction>)| {
+    let query = |(own, unsafe_set): (Rc<[InputBounds]>, Vec<Conjunction>)| {
+        let own = Bounds(own.iter().cloned().collect());
         let end = |side: Side, word| {
             let bound = |input| own.get(input, side).or(hull.get(input, side)).cloned();
             let missing = |input| VnnlibError::Unbounded { input: name(input), inputs, side: word };
@@ -102,8 +103,11 @@ fn constraint(atom: &Atom) -> Option<Constraint> {
     }
 }
 
-/// The tightest bounds of inputs: lower and upper, where there are any.
-#[derive(Clone, Default, PartialEq, Eq, Hash)]
+/// An input, and its lower and upper bound, where it has them.
+type InputBounds = (usize, [Option<Rational>; 2]);
+
+/// The tightest bounds of inputs.
+#[derive(Default)]
 struct Bounds(BTreeMap<usize, [Option<Rational>; 2]>);
 
 impl Bounds {
@@ -113,6 +117,11 @@ impl Bounds {
         if bound.as_ref().is_none_or(|old| is_tighter(*side, at, old)) {
             *bound = Some(at.clone());
         }
+    }
+
+    /// In as little memory as there is for tens of thousands of boxes, where a node of the tree would take ten times as much.
+    fn packed(self) -> Rc<[InputBounds]> {
+        self.0.into_iter().collect()
     }
 
     fn get(&self, input: usize, side: Side) -> Option<&Rational> {
