@@ -32,7 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("unmoved-bounds", &["unmoved-ir", "unmoved-property"]),
     ("unmoved-core", &["unmoved-ir", "unmoved-property", "unmoved-bounds", "unmoved-check"]),
     ("unmoved-search", &["unmoved-ir", "unmoved-property", "unmoved-bounds", "unmoved-check", "unmoved-core"]),
-    ("unmoved-evaluate", &["unmoved-ir", "unmoved-search"]),
+    ("unmoved-evaluate", &["unmoved-ir", "unmoved-property", "unmoved-check", "unmoved-search"]),
 ];
 
 /// May use everything.

@@ -5,9 +5,12 @@
 
 mod dataset;
 mod image;
+mod question;
+pub mod run;
 
 pub use dataset::{DataSet, DataSetError};
 pub use image::{ImageError, read_image, write_image};
+pub use question::{Perturbations, Question, QuestionError};
 
 /// One input of a network, and its class where that is known.
 #[derive(Debug, Clone, PartialEq)]

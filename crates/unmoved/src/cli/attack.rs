@@ -2,10 +2,10 @@
 
 use super::answer::save_input;
 use super::images::{self, Asked};
-use super::question::Question;
 use super::{CliError, Exit, Output};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use unmoved::evaluate::Question;
 use unmoved::search::{AttackOptions, Options, Outcome, attack};
 
 /// `attack`
@@ -16,9 +16,6 @@ use unmoved::search::{AttackOptions, Options, Outcome, attack};
 pub(crate) struct Args {
     #[command(flatten)]
     asked: Asked,
-    /// Only towards this other class [default: all of them]
-    #[arg(long, value_name = "N")]
-    target: Option<usize>,
     /// Starts per class: the input itself first, then random points
     #[arg(long, value_name = "N", default_value = "100")]
     restarts: NonZeroUsize,
@@ -38,15 +35,10 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     let options = AttackOptions { steps: args.steps.get(), restarts: args.restarts.get(), seed: args.seed };
-    let attacked = |question: &mut Question| -> Result<Outcome, CliError> {
-        if let Some(target) = args.target {
-            question.restrict(target)?;
-        }
-        Ok(attack(&question.query, &options)?)
-    };
+    let attacked = |question: &Question| -> Result<Outcome, CliError> { Ok(attack(&question.query, &options)?) };
     if args.asked.is_many() {
-        if args.counterexample.is_some() || args.target.is_some() {
-            return Err(CliError::new("U0001", "--counterexample and --target take one image at a time"));
+        if args.counterexample.is_some() {
+            return Err(CliError::new("U0001", "--counterexample takes one image at a time"));
         }
         let threads = args.threads.map_or_else(|| Options::default().threads, usize::from);
         return images::many(&args.asked, threads, output, attacked);

@@ -1,6 +1,6 @@
 //! `unmoved bounds`
 
-use super::question::{InputArgs, ModelArgs, Question, RegionArgs};
+use super::question::{self, InputArgs, ModelArgs, RegionArgs, TargetArgs};
 use super::{CliError, Exit, Output, print};
 use clap::ValueEnum;
 use serde_json::{Value, json};
@@ -44,7 +44,7 @@ enum Method {
 }
 
 pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
-    let question = Question::new(&args.model, &args.input, &args.region, output)?;
+    let question = question::only(&args.model, &args.input, &args.region, &TargetArgs::default(), output)?;
     let start = Instant::now();
     let network = question.query.network();
     let lowered = lower_max_pool(network)?;

@@ -1,7 +1,7 @@
 //! `unmoved encode`
 
 use super::convert::VersionName;
-use super::question::{InputArgs, ModelArgs, Question, RegionArgs};
+use super::question::{self, InputArgs, ModelArgs, RegionArgs, TargetArgs};
 use super::{CliError, Exit, Output};
 use clap::ValueEnum;
 use serde_json::json;
@@ -24,6 +24,8 @@ pub(crate) struct Args {
     input: InputArgs,
     #[command(flatten)]
     region: RegionArgs,
+    #[command(flatten)]
+    targets: TargetArgs,
     /// For people and snapshot tests, for solvers, or for other verifiers [default: vnnlib if that is the ending of the
     /// file, else listing]
     #[arg(long = "as")]
@@ -34,9 +36,6 @@ pub(crate) struct Args {
     /// What is minimised
     #[arg(long, default_value = "worst")]
     objective: ObjectiveName,
-    /// Only this other class [default: all of them]
-    #[arg(long, value_name = "N")]
-    target: Option<usize>,
     /// The file to write [default: standard output]
     #[arg(long, short = 'o', value_name = "FILE")]
     write: Option<PathBuf>,
@@ -65,13 +64,12 @@ enum ObjectiveName {
 }
 
 pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
-    let mut question = Question::new(&args.model, &args.input, &args.region, output)?;
+    let question = question::only(&args.model, &args.input, &args.region, &args.targets, output)?;
     let kind = args.kind.unwrap_or(match &args.write {
         Some(path) if path.extension().is_some_and(|e| e == "vnnlib") => Kind::Vnnlib,
         _ => Kind::Listing,
     });
     if let Kind::Vnnlib = kind {
-        args.target.map_or(Ok(()), |target| question.restrict(target))?;
         let text = vnnlib::write(std::slice::from_ref(&question.query), args.vnnlib.get())?;
         return match &args.write {
             Some(path) => std::fs::write(path, text).map_err(|e| CliError::write(path, e)),
@@ -82,19 +80,17 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
         }
         .map(|()| Exit::Holds);
     }
-    let disjuncts = args.target.map(|target| question.disjunct(target)).transpose()?;
     let lowered = lower_max_pool(question.query.network())?;
     let start = Instant::now();
     let propagation = Propagation::new(&lowered, question.query.region(), Tier::Linear);
     let bounded = start.elapsed().as_secs_f64();
     let objective = match args.objective {
         ObjectiveName::Feasibility => Objective::Feasibility,
-        ObjectiveName::Closest => Objective::Closest(question.norm),
+        ObjectiveName::Closest => Objective::Closest(question.perturbations.norm),
         ObjectiveName::Worst => Objective::Worst,
     };
     let start = Instant::now();
-    let milp = encode(&question.query, &propagation, objective, disjuncts.as_ref().map(std::slice::from_ref))
-        .map_err(|e| CliError::new("U0600", e))?;
+    let milp = encode(&question.query, &propagation, objective, None).map_err(|e| CliError::new("U0600", e))?;
     let encoded = start.elapsed().as_secs_f64();
     match &args.write {
         Some(path) => {

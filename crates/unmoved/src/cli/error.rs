@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 use unmoved::core::{EncodeError, SolverError};
+use unmoved::evaluate::QuestionError;
 use unmoved::property::vnnlib::{VnnlibError, VnnlibProblem, WriteError};
 use unmoved::search::SearchError;
 use unmoved::{ModelError, VnnlibFileError, onnx};
@@ -131,6 +132,17 @@ impl From<SearchError> for CliError {
 impl From<unmoved::evaluate::ImageError> for CliError {
     fn from(error: unmoved::evaluate::ImageError) -> Self {
         Self::new("U0400", error)
+    }
+}
+
+impl From<QuestionError> for CliError {
+    fn from(error: QuestionError) -> Self {
+        match error {
+            QuestionError::Shape { .. } => Self::new("U0402", error).note("shapes are channels, height, width"),
+            QuestionError::Target { .. } => Self::new("U0001", error),
+            QuestionError::Property(error) => error.into(),
+            QuestionError::Network(error) => error.into(),
+        }
     }
 }
 

@@ -1,12 +1,13 @@
 //! Questions about images: one of them, or a range of a test set in one process.
 
 use super::answer::{exit, remarks};
-use super::question::{InputArgs, ModelArgs, Question, RegionArgs};
+use super::question::{self, InputArgs, ModelArgs, RegionArgs, TargetArgs};
 use super::report::Report;
 use super::{CliError, Exit, Output, print};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Instant;
+use unmoved::evaluate::Question;
 use unmoved::search::Outcome;
 
 /// What is asked.
@@ -18,6 +19,8 @@ pub(crate) struct Asked {
     input: InputArgs,
     #[command(flatten)]
     region: RegionArgs,
+    #[command(flatten)]
+    targets: TargetArgs,
 }
 
 impl Asked {
@@ -31,11 +34,12 @@ impl Asked {
 pub(crate) fn one(
     asked: &Asked,
     output: Output,
-    decide: impl FnOnce(&mut Question) -> Result<Outcome, CliError>,
+    decide: impl FnOnce(&Question) -> Result<Outcome, CliError>,
 ) -> Result<Exit, CliError> {
     let start = Instant::now();
-    let mut question = Question::new(&asked.model, &asked.input, &asked.region, output)?;
-    let outcome = decide(&mut question)?;
+    let Asked { model, input, region, targets } = asked;
+    let question = question::only(model, input, region, targets, output)?;
+    let outcome = decide(&question)?;
     let report = Report { index: None, question: &question, outcome: &outcome, seconds: start.elapsed().as_secs_f64() };
     print(&if output.is_json() { report.json() } else { report.text() });
     if !output.is_json() {
@@ -49,20 +53,21 @@ pub(crate) fn many(
     asked: &Asked,
     threads: usize,
     output: Output,
-    decide: impl Fn(&mut Question) -> Result<Outcome, CliError> + Sync,
+    decide: impl Fn(&Question) -> Result<Outcome, CliError> + Sync,
 ) -> Result<Exit, CliError> {
     let start = Instant::now();
-    let network = Arc::new(asked.model.read(output)?);
-    let examples = asked.input.read()?;
-    output.note(format_args!("{} images; {}", examples.len(), asked.region.describe()));
+    let Asked { model, input, region, targets } = asked;
+    let network = Arc::new(model.read(output)?);
+    let examples = input.read()?;
+    output.note(format_args!("{} images; {}", examples.len(), region.perturbations()));
     let next = AtomicUsize::new(0);
     let failure = Mutex::new(None);
     let (sender, lines) = mpsc::channel();
     let work = |sender: mpsc::Sender<(String, Exit)>| {
         while let Some((index, example)) = examples.get(next.fetch_add(1, Ordering::Relaxed)) {
             let start = Instant::now();
-            let decided = Question::about(&network, example, &asked.model, &asked.input, &asked.region)
-                .and_then(|mut question| Ok((decide(&mut question)?, question)));
+            let decided = question::about(&network, example, model, input, region, targets)
+                .and_then(|question| Ok((decide(&question)?, question)));
             let (outcome, question) = match decided {
                 Ok(decided) => decided,
                 Err(error) => {

@@ -4,9 +4,9 @@ use super::{CliError, Output};
 use clap::ValueEnum;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use unmoved::evaluate::{DataSet, Example, read_image};
+use unmoved::evaluate::{DataSet, Example, Perturbations, Question, QuestionError, read_image};
 use unmoved::ir::{Network, Rational};
-use unmoved::property::{InputRegion, Norm, Query};
+use unmoved::property::Norm;
 use unmoved::{Choices, Model};
 
 /// What a model file leaves open.
@@ -164,107 +164,71 @@ impl std::str::FromStr for Range {
     }
 }
 
-/// A query about one input, and what it is about.
-pub(crate) struct Question {
-    pub(crate) query: Query,
-    pub(crate) label: usize,
-    pub(crate) predicted: usize,
-    pub(crate) norm: Norm,
-    pub(crate) eps: Rational,
-    /// The only other class that is asked about.
-    pub(crate) target: Option<usize>,
+/// The one question that the arguments ask.
+pub(crate) fn only(
+    model: &ModelArgs,
+    input: &InputArgs,
+    region: &RegionArgs,
+    targets: &TargetArgs,
+    output: Output,
+) -> Result<Question, CliError> {
+    let network = Arc::new(model.read(output)?);
+    let mut examples = input.read()?;
+    let (Some((_, example)), true) = (examples.pop(), examples.is_empty()) else {
+        return Err(CliError::new("U0001", "--index: this command takes one image at a time"));
+    };
+    let question = about(&network, &example, model, input, region, targets)?;
+    let origin = match (input.label, example.label) {
+        (Some(_), _) => "as given",
+        (None, Some(_)) => "the data set's",
+        (None, None) => "as predicted",
+    };
+    output.note(format_args!(
+        "{}: input {}, {} outputs; label {} ({origin}), predicted {}; {}",
+        model.model.display(),
+        network.input().shape,
+        network.output_len(),
+        question.label,
+        question.predicted,
+        question.perturbations,
+    ));
+    Ok(question)
 }
 
-impl Question {
-    /// The disjunct of the unsafe set in which a class wins.
-    pub(crate) fn disjunct(&self, target: usize) -> Result<usize, CliError> {
-        let (label, outputs) = (self.label, self.query.network().output_len());
-        if target >= outputs || target == label {
-            return Err(CliError::new(
-                "U0001",
-                format!("--target {target}: expected a class below {outputs} other than {label}"),
-            ));
+/// The question about one of the inputs.
+pub(crate) fn about(
+    network: &Arc<Network>,
+    example: &Example,
+    model: &ModelArgs,
+    input: &InputArgs,
+    region: &RegionArgs,
+    targets: &TargetArgs,
+) -> Result<Question, CliError> {
+    let targets = (!targets.targets.is_empty()).then_some(&targets.targets[..]);
+    Question::new(network, example, input.label, region.perturbations(), targets).map_err(|error| match error {
+        QuestionError::Shape { .. } => {
+            CliError::from(error).note(format_args!("the network is {}", model.model.display()))
         }
-        Ok(if target < label { target } else { target - 1 })
-    }
+        error => error.into(),
+    })
+}
 
-    /// Asks about one other class alone.
-    pub(crate) fn restrict(&mut self, target: usize) -> Result<(), CliError> {
-        let only = self.query.unsafe_set()[self.disjunct(target)?].clone();
-        self.query = Query::new(self.query.network().clone(), self.query.region().clone(), vec![only])?;
-        self.target = Some(target);
-        Ok(())
-    }
-
-    /// The one question that the arguments ask.
-    pub(crate) fn new(
-        model: &ModelArgs,
-        input: &InputArgs,
-        region: &RegionArgs,
-        output: Output,
-    ) -> Result<Self, CliError> {
-        let network = Arc::new(model.read(output)?);
-        let mut examples = input.read()?;
-        let (Some((_, example)), true) = (examples.pop(), examples.is_empty()) else {
-            return Err(CliError::new("U0001", "--index: this command takes one image at a time"));
-        };
-        let question = Self::about(&network, &example, model, input, region)?;
-        question.echo(model, input, region, &example, output);
-        Ok(question)
-    }
-
-    /// The question about one input.
-    pub(crate) fn about(
-        network: &Arc<Network>,
-        example: &Example,
-        model: &ModelArgs,
-        input: &InputArgs,
-        region: &RegionArgs,
-    ) -> Result<Self, CliError> {
-        fits(network, example, model)?;
-        let logits = network.forward(&example.values)?;
-        let predicted = argmax(&logits);
-        let label = input.label.or(example.label).unwrap_or(predicted);
-        let norm = match region.norm {
-            NormName::Linf => Norm::Linf,
-            NormName::L1 => Norm::L1,
-            NormName::L2 => Norm::L2,
-        };
-        let centre = example.values.iter().map(|&v| f64::from(v)).collect();
-        let ball = InputRegion::ball(centre, norm, region.eps.clone(), region.range.0.clone())?;
-        let query = Query::robustness(network.clone(), ball, label)?;
-        Ok(Self { query, label, predicted, norm, eps: region.eps.clone(), target: None })
-    }
-
-    /// Says what was understood.
-    fn echo(&self, model: &ModelArgs, input: &InputArgs, region: &RegionArgs, example: &Example, output: Output) {
-        let network = self.query.network();
-        let origin = match (input.label, example.label) {
-            (Some(_), _) => "as given",
-            (None, Some(_)) => "the data set's",
-            (None, None) => "as predicted",
-        };
-        let (label, predicted) = (self.label, self.predicted);
-        output.note(format_args!(
-            "{}: input {}, {} outputs; label {label} ({origin}), predicted {predicted}; {}",
-            model.model.display(),
-            network.input().shape,
-            network.output_len(),
-            region.describe()
-        ));
-    }
+/// Which other classes.
+#[derive(clap::Args, Default)]
+pub(crate) struct TargetArgs {
+    /// Ask only about these other classes [default: all]
+    #[arg(long, alias = "target", value_name = "N", value_delimiter = ',')]
+    targets: Vec<usize>,
 }
 
 impl RegionArgs {
-    /// `linf ball of 1/10 within [0, 1]`
-    pub(crate) fn describe(&self) -> String {
-        let within = self.range.0.as_ref().map_or(String::new(), |(l, u)| format!(" within [{l}, {u}]"));
+    pub(crate) fn perturbations(&self) -> Perturbations {
         let norm = match self.norm {
             NormName::Linf => Norm::Linf,
             NormName::L1 => Norm::L1,
             NormName::L2 => Norm::L2,
         };
-        format!("{} ball of {}{within}", norm.name(), self.eps)
+        Perturbations { norm, eps: self.eps.clone(), range: self.range.0.clone() }
     }
 }
 
@@ -292,22 +256,4 @@ impl InputArgs {
     pub(crate) fn is_many(&self) -> bool {
         self.index.as_ref().is_some_and(|i| i.0.len() > 1)
     }
-}
-
-/// An image fits if its extents are the network's but for ones, or if the network reads a flat list of as many values.
-fn fits(network: &Network, example: &Example, model: &ModelArgs) -> Result<(), CliError> {
-    let shape = &network.input().shape;
-    let without_ones = |dims: &[usize]| dims.iter().copied().filter(|&d| d != 1).collect::<Vec<_>>();
-    let flat = shape.rank() == 1 || example.shape.len() == 1;
-    let same = without_ones(shape.dims()) == without_ones(&example.shape);
-    if example.values.len() == shape.len() && (same || flat) {
-        return Ok(());
-    }
-    Err(CliError::new("U0402", format!("the image is {:?}, but the network reads {shape}", example.shape))
-        .note(format_args!("shapes are channels, height, width; the network is {}", model.model.display())))
-}
-
-/// The class with the largest logit, the first of several.
-pub(crate) fn argmax(logits: &[f32]) -> usize {
-    (0..logits.len()).fold(0, |best, k| if logits[k] > logits[best] { k } else { best })
 }

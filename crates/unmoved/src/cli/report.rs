@@ -1,8 +1,8 @@
 //! The answer to a question about one input, as text and as JSON.
 
 use super::answer::{fields, labels};
-use super::question::{Question, argmax};
 use serde_json::{Value, json};
+use unmoved::evaluate::Question;
 use unmoved::property::{Counterexample, Verdict};
 use unmoved::search::Outcome;
 
@@ -15,18 +15,6 @@ pub(crate) struct Report<'a> {
 }
 
 impl Report<'_> {
-    /// The class that a counterexample is taken for: the disjunct says against which logit the label loses.
-    fn target(&self, c: &Counterexample) -> usize {
-        let label = self.question.label;
-        if let Some(target) = self.question.target {
-            return target;
-        }
-        let loses_to = if c.disjunct < label { c.disjunct } else { c.disjunct + 1 };
-        // Where float32 agrees, the class that a user would see is the one with the largest logit.
-        let largest = argmax(&c.output);
-        if largest == label { loses_to } else { largest }
-    }
-
     fn misclassified(&self) -> bool {
         self.outcome.decided_by == unmoved::search::DecidedBy::Centre
     }
@@ -41,7 +29,12 @@ impl Report<'_> {
             Verdict::Violated(c) => {
                 let how =
                     if self.misclassified() { "misclassified without perturbation".into() } else { self.distance(c) };
-                format!("violated: {} -> {}, {how}{} ({by}, {time})", self.question.label, self.target(c), labels(c))
+                format!(
+                    "violated: {} -> {}, {how}{} ({by}, {time})",
+                    self.question.label,
+                    self.question.taken_for(c),
+                    labels(c)
+                )
             }
             Verdict::Unknown(reason) => format!("unknown: {reason} ({time})"),
         }
@@ -51,18 +44,18 @@ impl Report<'_> {
         use unmoved::property::{Norm, RegionKind};
         let RegionKind::Ball { centre, .. } = self.question.query.region().kind() else { return String::new() };
         let differences = c.input.nearest.iter().zip(centre).map(|(x, c)| (f64::from(*x) - c).abs());
-        let distance = match self.question.norm {
+        let distance = match self.question.perturbations.norm {
             Norm::Linf => differences.fold(0.0, f64::max),
             Norm::L1 => differences.sum(),
             Norm::L2 => differences.map(|d| d * d).sum::<f64>().sqrt(),
         };
-        format!("{} distance {distance:.4}", self.question.norm.name())
+        format!("{} distance {distance:.4}", self.question.perturbations.norm.name())
     }
 
     pub(crate) fn json(&self) -> String {
         let question = self.question;
         let target = match &self.outcome.verdict {
-            Verdict::Violated(c) => Some(self.target(c)),
+            Verdict::Violated(c) => Some(self.question.taken_for(c)),
             _ => None,
         };
         let mut object = json!({
@@ -71,8 +64,8 @@ impl Report<'_> {
             "label": question.label,
             "predicted": question.predicted,
             "target": target,
-            "eps": question.eps.to_f64(),
-            "norm": question.norm.name(),
+            "eps": question.perturbations.eps.to_f64(),
+            "norm": question.perturbations.norm.name(),
             "time_s": self.seconds,
         });
         if let Value::Object(object) = &mut object {
