@@ -64,6 +64,8 @@ enum Format {
     Text,
     /// One JSON object.
     Json,
+    /// One JSON object a line, as each result is there.
+    Jsonl,
 }
 
 /// Proves that a neural network's answer stays unmoved under every allowed perturbation of its input, or shows the
@@ -81,7 +83,7 @@ struct Cli {
     /// Print its version
     #[arg(long, short = 'V', exclusive = true)]
     version: bool,
-    /// Print results for people or as one JSON object
+    /// Print results for people or as JSON
     #[arg(long, global = true, display_order = 1000, default_value = "text")]
     format: Format,
     /// Print results only, no notes about how they came about
@@ -125,8 +127,9 @@ struct Output {
 }
 
 impl Output {
+    /// Whether objects are printed. A command with one result, or one object a result, prints the same as `json` and as `jsonl`.
     fn is_json(self) -> bool {
-        self.format == Format::Json
+        matches!(self.format, Format::Json | Format::Jsonl)
     }
 
     /// Tells of a search since `start`, where that is asked for.
