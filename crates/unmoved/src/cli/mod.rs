@@ -5,12 +5,16 @@ mod attack;
 mod bounds;
 mod boxes;
 mod check;
+mod completions;
+mod config;
 mod convert;
 mod encode;
 mod error;
 mod guard;
+mod help;
 mod images;
 mod inspect;
+mod man;
 mod networks;
 mod question;
 mod report;
@@ -20,8 +24,10 @@ mod verify;
 mod vnncomp;
 mod witness;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{FromArgMatches, Parser, Subcommand, ValueEnum};
 use error::CliError;
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Instant;
 use unmoved::search::Progress;
@@ -72,8 +78,6 @@ enum Format {
 /// perturbation that moves it.
 #[derive(Parser)]
 #[command(name = "unmoved", disable_version_flag = true, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 holds, 1 violated, 2 error, 3 unknown.\n\n\
-    Example:\n  unmoved robust model.onnx --image seven.png --eps 0.05")]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -100,7 +104,7 @@ enum Command {
     Robust(robust::Args),
     /// Decide a property in VNN-LIB
     Verify(verify::Args),
-    /// Decide an instance of VNN-COMP and write the result where the competition looks for it
+    /// Decide an instance of VNN-COMP and write the result as the competition reads it
     Vnncomp(vnncomp::Args),
     /// Tell what `verify` can do, in the words of VNN-LIB
     Supports(supports::Args),
@@ -116,6 +120,10 @@ enum Command {
     Inspect(inspect::Args),
     /// Check a certificate that `robust` or `verify` wrote
     Check(check::Args),
+    /// Write what lets a shell complete commands and options
+    Completions(completions::Args),
+    /// Write the manual for `man`
+    Man(man::Args),
 }
 
 /// What every command needs to know to print.
@@ -170,13 +178,17 @@ impl Output {
 
 /// Runs the command line and says how it ended.
 pub(crate) fn run() -> Exit {
-    let cli = match Cli::try_parse() {
+    let cli = match parse(std::env::args_os().collect()) {
         Ok(cli) => cli,
-        Err(error) => {
+        Err(Stop::Clap(error)) => {
             // Help and version are results, everything else is an error of usage.
             let failed = error.use_stderr();
             let _ = error.print();
             return if failed { Exit::Error } else { Exit::Holds };
+        }
+        Err(Stop::Config(error)) => {
+            eprint!("{error}");
+            return Exit::Error;
         }
     };
     let output = Output { format: cli.format, quiet: cli.quiet, verbose: cli.verbose };
@@ -195,11 +207,36 @@ pub(crate) fn run() -> Exit {
         Command::Convert(args) => convert::run(args, output),
         Command::Inspect(args) => inspect::run(args, output),
         Command::Check(args) => check::run(args, output),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args, output),
     };
     result.unwrap_or_else(|error: CliError| {
         eprint!("{error}");
         Exit::Error
     })
+}
+
+/// What keeps a command line from being run.
+enum Stop {
+    /// It asks for help, or is no command line.
+    Clap(clap::Error),
+    /// The file that it refers to.
+    Config(CliError),
+}
+
+/// Reads a command line, the program's name first, and the file of options that it names.
+fn parse(typed: Vec<OsString>) -> Result<Cli, Stop> {
+    let mut command = help::command();
+    let arguments = config::extend(&command, typed).map_err(Stop::Config)?;
+    let parsed = command.try_get_matches_from_mut(&arguments.list).and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = parsed.map_err(|error| match arguments.blame(&error) {
+        Some(error) => Stop::Config(error),
+        None => Stop::Clap(error.format(&mut command)),
+    })?;
+    if cli.command.is_none() && !cli.name && !cli.version {
+        return Err(Stop::Clap(command.error(ErrorKind::MissingSubcommand, "a command is missing")));
+    }
+    Ok(cli)
 }
 
 /// Prints to standard output; a reader that went away is no error worth a panic.
