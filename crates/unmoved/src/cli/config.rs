@@ -46,6 +46,31 @@ impl Arguments {
         let message = text.split("\n\n").next()?.trim_start_matches("error: ");
         Some(CliError::new("U0004", format!("{message}\n{place}")))
     }
+
+    /// Whether some of it stands in a file.
+    pub(crate) fn is_extended(&self) -> bool {
+        !self.origins.is_empty()
+    }
+
+    /// The command as a shell reads it, with the options of the file in the place of the file.
+    pub(crate) fn command_line(&self) -> String {
+        let mut words = vec!["unmoved".to_owned()];
+        let mut list = self.list.iter().skip(1).map(|word| word.to_string_lossy());
+        while let Some(word) = list.next() {
+            if word == "--config" {
+                list.next();
+            } else if !word.starts_with("--config=") {
+                words.push(quoted(&word));
+            }
+        }
+        words.join(" ")
+    }
+}
+
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+@%".contains(c);
+    let is_plain = !word.is_empty() && word.chars().all(plain);
+    if is_plain { word.into() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 /// The command line with what the file says that it names, if it names one.

@@ -55,7 +55,7 @@ fn commands(command: &Command, with_examples: bool) -> String {
         for command in found {
             let _ = writeln!(text, "  {:11}  {}", command.get_name(), command.get_about().unwrap_or_default());
             for example in examples(command).iter().take(usize::from(with_examples)) {
-                let _ = writeln!(text, "               {example}");
+                let _ = writeln!(text, "      $ {example}");
             }
         }
     }

@@ -29,6 +29,7 @@ use clap::{FromArgMatches, Parser, Subcommand, ValueEnum};
 use error::CliError;
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::OnceLock;
 use std::time::Instant;
 use unmoved::search::Progress;
 
@@ -224,6 +225,9 @@ enum Stop {
     Config(CliError),
 }
 
+/// The command line that is run, with what a file of options adds to it, as a shell reads it.
+static COMMAND_LINE: OnceLock<String> = OnceLock::new();
+
 /// Reads a command line, the program's name first, and the file of options that it names.
 fn parse(typed: Vec<OsString>) -> Result<Cli, Stop> {
     let mut command = help::command();
@@ -233,6 +237,10 @@ fn parse(typed: Vec<OsString>) -> Result<Cli, Stop> {
         Some(error) => Stop::Config(error),
         None => Stop::Clap(error.format(&mut command)),
     })?;
+    let line = COMMAND_LINE.get_or_init(|| arguments.command_line());
+    if cli.verbose && arguments.is_extended() {
+        eprintln!("{line}");
+    }
     if cli.command.is_none() && !cli.name && !cli.version {
         return Err(Stop::Clap(command.error(ErrorKind::MissingSubcommand, "a command is missing")));
     }

@@ -68,6 +68,14 @@ fn what_is_typed_goes_before_the_file() {
 }
 
 #[test]
+fn the_command_line_can_be_typed_again_without_the_file() {
+    let list =
+        ["./unmoved", "robust", "--eps=8/255", "my model.onnx", "--config", "c.toml", "it's", ""].map(OsString::from);
+    let arguments = Arguments { list: list.to_vec(), origins: Vec::new() };
+    assert_eq!(arguments.command_line(), r"unmoved robust --eps=8/255 'my model.onnx' 'it'\''s' ''");
+}
+
+#[test]
 fn without_a_file_nothing_changes() {
     for typed in [
         "",

@@ -25,7 +25,7 @@ fn words(line: &str) -> Vec<String> {
         "A..B" | "LOW..HIGH" => "0..1".into(),
         "TIMEOUT" | "SECONDS" => "1".into(),
         "SIZE" => "1G".into(),
-        "i/n" => "0/1".into(),
+        "I/N" => "1/2".into(),
         other => other.to_owned(),
     };
     plain.split_whitespace().filter(|w| *w != "...").map(word).collect()
