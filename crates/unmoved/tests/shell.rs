@@ -52,6 +52,22 @@ fn bash_completes_commands_options_and_values() {
 }
 
 #[test]
+fn a_reader_that_goes_away_is_no_panic() {
+    let calls = [
+        (&["robust", "tiny.unm", "--image", "tiny.npy", "--eps", "0.01"][..], 0),
+        (&["robust", "no.unm", "--image", "tiny.npy", "--eps", "0.01"], 2),
+        (&["man"], 0),
+    ];
+    for (arguments, code) in calls {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_unmoved"));
+        command.args(arguments).current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/models"));
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
+        drop((child.stdout.take(), child.stderr.take()));
+        assert_eq!(child.wait().expect("it ends").code(), Some(code), "{arguments:?}");
+    }
+}
+
+#[test]
 fn every_shell_has_a_script() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = unmoved(&["completions", shell]);

@@ -265,8 +265,8 @@ fn excludes(command: &Command, one: &Arg, other: &Arg) -> bool {
 
 /// Adds the known name that is most like one that is not.
 fn suggest<'n>(error: CliError, name: &str, known: impl Iterator<Item = &'n str>) -> CliError {
-    let likeness = |known: &str| strsim::jaro(name, known);
-    match known.max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|k| likeness(k) > 0.7) {
+    let likeness = |known: &str| strsim::normalized_damerau_levenshtein(name, known);
+    match known.max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|k| likeness(k) > 0.5) {
         Some(known) => error.help(format_args!("did you mean \"{known}\"?")),
         None => error,
     }

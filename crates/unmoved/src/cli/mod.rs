@@ -148,31 +148,31 @@ impl Output {
                 return;
             }
             let seconds = start.elapsed().as_secs_f64();
-            match progress {
-                Progress::Engine(engine) => eprintln!("{seconds:8.2} s  engine: {}", engine.word()),
+            let said = match progress {
+                Progress::Engine(engine) => format!("engine: {}", engine.word()),
                 Progress::Boxes { bounded, open, done } => {
-                    let percent = 100.0 * done;
-                    eprintln!("{seconds:8.2} s  boxes: {bounded} bounded, {open} open, {percent:.2} % proved");
+                    format!("boxes: {bounded} bounded, {open} open, {:.2} % proved", 100.0 * done)
                 }
-                Progress::Programs { disjunct, solved, proved } => eprintln!(
-                    "{seconds:8.2} s  programs: disjunct {disjunct} {} after {solved}",
-                    if *proved { "proved" } else { "open" }
-                ),
+                Progress::Programs { disjunct, solved, proved } => {
+                    let state = if *proved { "proved" } else { "open" };
+                    format!("programs: disjunct {disjunct} {state} after {solved}")
+                }
                 Progress::Search { subproblems, open, margin } => {
-                    eprintln!("{seconds:8.2} s  search: {subproblems} subproblems, {open} open, margin {margin:.5}");
+                    format!("search: {subproblems} subproblems, {open} open, margin {margin:.5}")
                 }
-                Progress::Refined { node, undecided: [before, after], subproblems } => eprintln!(
-                    "{seconds:8.2} s  refined node {}: {before} undecided, now {after}; {subproblems} subproblems",
-                    node.0
-                ),
-            }
+                Progress::Refined { node, undecided: [before, after], subproblems } => {
+                    let node = node.0;
+                    format!("refined node {node}: {before} undecided, now {after}; {subproblems} subproblems")
+                }
+            };
+            tell(format_args!("{seconds:8.2} s  {said}\n"));
         }
     }
 
     /// A remark on standard error.
     fn note(self, text: impl std::fmt::Display) {
         if !self.quiet {
-            eprintln!("{text}");
+            tell(format_args!("{text}\n"));
         }
     }
 }
@@ -188,7 +188,7 @@ pub(crate) fn run() -> Exit {
             return if failed { Exit::Error } else { Exit::Holds };
         }
         Err(Stop::Config(error)) => {
-            eprint!("{error}");
+            tell(error);
             return Exit::Error;
         }
     };
@@ -212,7 +212,7 @@ pub(crate) fn run() -> Exit {
         Command::Man(args) => man::run(args, output),
     };
     result.unwrap_or_else(|error: CliError| {
-        eprint!("{error}");
+        tell(error);
         Exit::Error
     })
 }
@@ -239,7 +239,7 @@ fn parse(typed: Vec<OsString>) -> Result<Cli, Stop> {
     })?;
     let line = COMMAND_LINE.get_or_init(|| arguments.command_line());
     if cli.verbose && arguments.is_extended() {
-        eprintln!("{line}");
+        tell(format_args!("{line}\n"));
     }
     if cli.command.is_none() && !cli.name && !cli.version {
         return Err(Stop::Clap(command.error(ErrorKind::MissingSubcommand, "a command is missing")));
@@ -252,4 +252,10 @@ fn print(text: &str) {
     use std::io::Write as _;
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
+}
+
+/// Writes to standard error; neither is that worth a panic.
+fn tell(text: impl std::fmt::Display) {
+    use std::io::Write as _;
+    let _ = write!(std::io::stderr().lock(), "{text}");
 }
