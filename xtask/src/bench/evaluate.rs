@@ -29,7 +29,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "A..B", default_value = "0..1000")]
     index: String,
     /// How far they may be perturbed
-    #[arg(long, default_value = "0.05")]
+    #[arg(long, default_value = "0.02")]
     eps: String,
     /// How often each is run
     #[arg(long, value_name = "N", default_value = "5")]
