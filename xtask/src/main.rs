@@ -74,3 +74,15 @@ fn root() -> PathBuf {
 fn cargo() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
+
+/// Held by tests that write a program and run it: while it is open for writing in a child of another thread, it cannot be run.
+#[cfg(all(test, unix))]
+static ONE_PROGRAM: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
+/// Writes a shell script that can be run.
+#[cfg(all(test, unix))]
+fn script(path: &Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::write(path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700)).unwrap();
+}

@@ -2,9 +2,10 @@
 //!
 //! HiGHS is built from source and needs cmake and libclang: those of the system if there are any, else from apt when
 //! run as root, else from Python wheels in `target/tools`. The independent runtimes that some tests compare with (HiGHS,
-//! onnxruntime) are Python packages in a virtual environment in `target/tools/python`.
+//! onnxruntime) are Python packages in a virtual environment in `target/tools/python`. Reports are looked at in Chromium, which
+//! comes from apt; where that has none, as Ubuntu's, the tests named `..._in_chromium` are left out.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -39,6 +40,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             println!("tests that need data sets are left out; --data DIR or UNMOVED_DATA runs them");
             // Those that need nothing but the interpreter have it in their names.
             tools.cargo_test(&Some("in_python".into()), &["--ignored"], None)?;
+            if tools.chromium.is_some() {
+                tools.cargo_test(&Some("in_chromium".into()), &["--ignored"], None)?;
+            }
         }
     }
     let train = ["test", "--release", "--manifest-path", "xtask/train/Cargo.toml"];
@@ -52,6 +56,7 @@ struct Tools {
     python: PathBuf,
     path: OsString,
     libclang: Option<PathBuf>,
+    chromium: Option<PathBuf>,
 }
 
 impl Tools {
@@ -59,7 +64,9 @@ impl Tools {
         let folder = root().join("target/tools");
         let python = virtual_environment(&folder.join("python"))?;
         pip(&python, PYTHON_PACKAGES)?;
-        let mut tools = Self { python, path: std::env::var_os("PATH").unwrap_or_default(), libclang: None };
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let chromium = chromium(&path);
+        let mut tools = Self { python, path, libclang: None, chromium };
         if !(runs("cmake", "--version") && system_libclang()) {
             if runs("apt-get", "--version") && is_root() {
                 apt(&["cmake", "libclang1-14"]).or_else(|_| apt(&["cmake", "libclang1"]))?;
@@ -87,9 +94,8 @@ impl Tools {
     fn command(&self, program: impl AsRef<Path>) -> Command {
         let mut command = Command::new(program.as_ref());
         command.current_dir(root()).env("PATH", &self.path).env("UNMOVED_PYTHON", &self.python);
-        if let Some(libclang) = &self.libclang {
-            command.env("LIBCLANG_PATH", libclang);
-        }
+        let found = [("LIBCLANG_PATH", &self.libclang), ("UNMOVED_CHROMIUM", &self.chromium)];
+        command.envs(found.into_iter().filter_map(|(name, path)| Some((name, path.as_ref()?))));
         command
     }
 
@@ -97,6 +103,10 @@ impl Tools {
         let mut command = self.command(crate::cargo());
         command.args(["test", "--workspace", "--all-features", "--no-fail-fast"]);
         command.arg("--").args(filter).args(harness);
+        if self.chromium.is_none() {
+            println!("there is no Chromium; tests that need one are left out");
+            command.args(["--skip", "in_chromium"]);
+        }
         match data {
             Some(data) => command.env("UNMOVED_DATA", data),
             None => command.env_remove("UNMOVED_DATA"),
@@ -138,7 +148,23 @@ fn apt(packages: &[&str]) -> Result<()> {
     Ok(())
 }
 
-fn runs(program: &str, argument: &str) -> bool {
+/// Chromium as the environment names it, as it is installed, or as apt installs it.
+fn chromium(path: &OsStr) -> Option<PathBuf> {
+    let find = || find_chromium(std::env::var_os("UNMOVED_CHROMIUM").map(PathBuf::from), path);
+    find().or_else(|| {
+        let installed = is_root() && runs("apt-get", "--version") && apt(&["chromium"]).is_ok();
+        installed.then(find).flatten()
+    })
+}
+
+/// The first Chromium that runs. Where it is a snap, a script of its name may stand there that only says so.
+fn find_chromium(named: Option<PathBuf>, path: &OsStr) -> Option<PathBuf> {
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    let known = names.iter().flat_map(|name| std::env::split_paths(path).map(move |folder| folder.join(name)));
+    named.into_iter().chain(known).find(|program| runs(program, "--version"))
+}
+
+fn runs(program: impl AsRef<OsStr>, argument: &str) -> bool {
     Command::new(program).arg(argument).output().is_ok_and(|o| o.status.success())
 }
 
@@ -163,4 +189,25 @@ fn system_libclang() -> bool {
             .flatten()
             .any(|e| e.file_name().to_string_lossy().starts_with("libclang"))
     })
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chromium_that_only_says_where_to_get_one_is_none() {
+        let _alone = crate::ONE_PROGRAM.lock().unwrap_or_else(|e| e.into_inner());
+        let folder = tempfile::tempdir().unwrap();
+        let find = |named: Option<PathBuf>| find_chromium(named, folder.path().as_os_str());
+        assert_eq!(find(Some("no/such/program".into())), None);
+        crate::script(&folder.path().join("chromium"), "echo 'snap install chromium' >&2; exit 1");
+        assert_eq!(find(None), None);
+        let fine = folder.path().join("google-chrome");
+        crate::script(&fine, "echo Chromium 1");
+        assert_eq!(find(None), Some(fine.clone()));
+        let named = folder.path().join("named");
+        crate::script(&named, "echo Chromium 1");
+        assert_eq!(find(Some(named.clone())), Some(named));
+    }
 }

@@ -1,8 +1,9 @@
 //! `cargo xtask bench`: runs a folder of cases in VNN-COMP form, each as its own process, and compares the verdicts with
 //! those that are known. The results are a CSV file that grows case by case; a run that was broken off goes on from there.
-//! `cargo xtask bench kernels` measures matrix products instead.
+//! `cargo xtask bench kernels` measures matrix products instead, `cargo xtask bench evaluate` what a run folder costs.
 
 mod cases;
+mod evaluate;
 mod kernels;
 mod process;
 mod results;
@@ -37,6 +38,8 @@ pub(crate) struct Args {
 enum Other {
     /// GFLOP/s of our matrix products, beside those of the crate gemm
     Kernels,
+    /// What `unmoved evaluate` takes beyond `unmoved robust` on the same images
+    Evaluate(evaluate::Args),
 }
 
 #[derive(clap::Args)]
@@ -64,8 +67,9 @@ struct CasesArgs {
 pub(crate) fn run(args: &Args) -> Result<()> {
     match (&args.other, &args.cases) {
         (Some(Other::Kernels), _) => kernels::run(),
+        (Some(Other::Evaluate(args)), _) => evaluate::run(args),
         (None, Some(cases)) => run_folder(cases),
-        (None, None) => bail!("give a folder with cases, or `kernels`"),
+        (None, None) => bail!("give a folder with cases, `kernels` or `evaluate`"),
     }
 }
 

@@ -93,19 +93,13 @@ fn joined(text: JoinHandle<String>) -> String {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
-    use std::sync::Mutex;
-
-    /// A program that is still open for writing in the child of another thread cannot be run.
-    static ONE_BY_ONE: Mutex<()> = Mutex::new(());
 
     /// What is made of a program that answers like this.
     fn answer(script: &str, limit: Duration) -> Row {
-        let _alone = ONE_BY_ONE.lock().unwrap_or_else(|e| e.into_inner());
+        let _alone = crate::ONE_PROGRAM.lock().unwrap_or_else(|e| e.into_inner());
         let folder = tempfile::tempdir().unwrap();
         let binary = folder.path().join("program");
-        std::fs::write(&binary, format!("#!/bin/sh\n{script}\n")).unwrap();
-        std::fs::set_permissions(&binary, std::fs::Permissions::from_mode(0o700)).unwrap();
+        crate::script(&binary, script);
         let case = Case { onnx: "a.onnx".into(), vnnlib: "b.vnnlib".into(), limit, expected: None };
         let grace = Duration::from_millis(200);
         Process { binary: &binary, folder: folder.path(), threads: 1, grace }.run(&case).unwrap()

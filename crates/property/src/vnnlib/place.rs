@@ -27,6 +27,12 @@ pub struct Place {
 const CONTEXT: usize = 60;
 
 impl Place {
+    /// Where some bytes of a text stand; what is not between two characters is taken for the next place before that is.
+    pub fn of(text: &str, bytes: Range<usize>) -> Self {
+        let [start, end] = [bytes.start, bytes.end].map(|at| text.floor_char_boundary(at));
+        Self::new(text, Span { start, end })
+    }
+
     pub(super) fn new(text: &str, span: Span) -> Self {
         let start = span.start;
         let line_start = text[..start].rfind('\n').map_or(0, |i| i + 1);

@@ -29,7 +29,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "MODEL", conflicts_with = "dtype")]
     network: Option<PathBuf>,
     /// The version of VNN-LIB to write
-    #[arg(long, value_name = "VERSION", default_value = "2.0", requires = "network")]
+    #[arg(long, value_name = "VERSION", default_value = "2.0", requires = "network", conflicts_with = "dtype")]
     vnnlib: VersionName,
 }
 

@@ -5,12 +5,16 @@ mod attack;
 mod bounds;
 mod boxes;
 mod check;
+mod completions;
+mod config;
 mod convert;
 mod encode;
 mod error;
 mod guard;
+mod help;
 mod images;
 mod inspect;
+mod man;
 mod networks;
 mod question;
 mod report;
@@ -20,9 +24,12 @@ mod verify;
 mod vnncomp;
 mod witness;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{FromArgMatches, Parser, Subcommand, ValueEnum};
 use error::CliError;
+use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::OnceLock;
 use std::time::Instant;
 use unmoved::search::Progress;
 
@@ -64,14 +71,14 @@ enum Format {
     Text,
     /// One JSON object.
     Json,
+    /// One JSON object a line, as each result is there.
+    Jsonl,
 }
 
 /// Proves that a neural network's answer stays unmoved under every allowed perturbation of its input, or shows the
 /// perturbation that moves it.
 #[derive(Parser)]
 #[command(name = "unmoved", disable_version_flag = true, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 holds, 1 violated, 2 error, 3 unknown.\n\n\
-    Example:\n  unmoved robust model.onnx --image seven.png --eps 0.05")]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -81,7 +88,7 @@ struct Cli {
     /// Print its version
     #[arg(long, short = 'V', exclusive = true)]
     version: bool,
-    /// Print results for people or as one JSON object
+    /// Print results for people or as JSON
     #[arg(long, global = true, display_order = 1000, default_value = "text")]
     format: Format,
     /// Print results only, no notes about how they came about
@@ -98,7 +105,7 @@ enum Command {
     Robust(robust::Args),
     /// Decide a property in VNN-LIB
     Verify(verify::Args),
-    /// Decide an instance of VNN-COMP and write the result where the competition looks for it
+    /// Decide an instance of VNN-COMP and write the result as the competition reads it
     Vnncomp(vnncomp::Args),
     /// Tell what `verify` can do, in the words of VNN-LIB
     Supports(supports::Args),
@@ -114,6 +121,10 @@ enum Command {
     Inspect(inspect::Args),
     /// Check a certificate that `robust` or `verify` wrote
     Check(check::Args),
+    /// Write what lets a shell complete commands and options
+    Completions(completions::Args),
+    /// Write the manual for `man`
+    Man(man::Args),
 }
 
 /// What every command needs to know to print.
@@ -125,8 +136,9 @@ struct Output {
 }
 
 impl Output {
+    /// Whether objects are printed. A command with one result, or one object a result, prints the same as `json` and as `jsonl`.
     fn is_json(self) -> bool {
-        self.format == Format::Json
+        matches!(self.format, Format::Json | Format::Jsonl)
     }
 
     /// Tells of a search since `start`, where that is asked for.
@@ -136,44 +148,48 @@ impl Output {
                 return;
             }
             let seconds = start.elapsed().as_secs_f64();
-            match progress {
-                Progress::Engine(engine) => eprintln!("{seconds:8.2} s  engine: {}", engine.word()),
+            let said = match progress {
+                Progress::Engine(engine) => format!("engine: {}", engine.word()),
                 Progress::Boxes { bounded, open, done } => {
-                    let percent = 100.0 * done;
-                    eprintln!("{seconds:8.2} s  boxes: {bounded} bounded, {open} open, {percent:.2} % proved");
+                    format!("boxes: {bounded} bounded, {open} open, {:.2} % proved", 100.0 * done)
                 }
-                Progress::Programs { disjunct, solved, proved } => eprintln!(
-                    "{seconds:8.2} s  programs: disjunct {disjunct} {} after {solved}",
-                    if *proved { "proved" } else { "open" }
-                ),
+                Progress::Programs { disjunct, solved, proved } => {
+                    let state = if *proved { "proved" } else { "open" };
+                    format!("programs: disjunct {disjunct} {state} after {solved}")
+                }
                 Progress::Search { subproblems, open, margin } => {
-                    eprintln!("{seconds:8.2} s  search: {subproblems} subproblems, {open} open, margin {margin:.5}");
+                    format!("search: {subproblems} subproblems, {open} open, margin {margin:.5}")
                 }
-                Progress::Refined { node, undecided: [before, after], subproblems } => eprintln!(
-                    "{seconds:8.2} s  refined node {}: {before} undecided, now {after}; {subproblems} subproblems",
-                    node.0
-                ),
-            }
+                Progress::Refined { node, undecided: [before, after], subproblems } => {
+                    let node = node.0;
+                    format!("refined node {node}: {before} undecided, now {after}; {subproblems} subproblems")
+                }
+            };
+            tell(format_args!("{seconds:8.2} s  {said}\n"));
         }
     }
 
     /// A remark on standard error.
     fn note(self, text: impl std::fmt::Display) {
         if !self.quiet {
-            eprintln!("{text}");
+            tell(format_args!("{text}\n"));
         }
     }
 }
 
 /// Runs the command line and says how it ended.
 pub(crate) fn run() -> Exit {
-    let cli = match Cli::try_parse() {
+    let cli = match parse(std::env::args_os().collect()) {
         Ok(cli) => cli,
-        Err(error) => {
+        Err(Stop::Clap(error)) => {
             // Help and version are results, everything else is an error of usage.
             let failed = error.use_stderr();
             let _ = error.print();
             return if failed { Exit::Error } else { Exit::Holds };
+        }
+        Err(Stop::Config(error)) => {
+            tell(error);
+            return Exit::Error;
         }
     };
     let output = Output { format: cli.format, quiet: cli.quiet, verbose: cli.verbose };
@@ -192,11 +208,43 @@ pub(crate) fn run() -> Exit {
         Command::Convert(args) => convert::run(args, output),
         Command::Inspect(args) => inspect::run(args, output),
         Command::Check(args) => check::run(args, output),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args, output),
     };
     result.unwrap_or_else(|error: CliError| {
-        eprint!("{error}");
+        tell(error);
         Exit::Error
     })
+}
+
+/// What keeps a command line from being run.
+enum Stop {
+    /// It asks for help, or is no command line.
+    Clap(clap::Error),
+    /// The file that it refers to.
+    Config(CliError),
+}
+
+/// The command line that is run, with what a file of options adds to it, as a shell reads it.
+static COMMAND_LINE: OnceLock<String> = OnceLock::new();
+
+/// Reads a command line, the program's name first, and the file of options that it names.
+fn parse(typed: Vec<OsString>) -> Result<Cli, Stop> {
+    let mut command = help::command();
+    let arguments = config::extend(&command, typed).map_err(Stop::Config)?;
+    let parsed = command.try_get_matches_from_mut(&arguments.list).and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = parsed.map_err(|error| match arguments.blame(&error) {
+        Some(error) => Stop::Config(error),
+        None => Stop::Clap(error.format(&mut command)),
+    })?;
+    let line = COMMAND_LINE.get_or_init(|| arguments.command_line());
+    if cli.verbose && arguments.is_extended() {
+        tell(format_args!("{line}\n"));
+    }
+    if cli.command.is_none() && !cli.name && !cli.version {
+        return Err(Stop::Clap(command.error(ErrorKind::MissingSubcommand, "a command is missing")));
+    }
+    Ok(cli)
 }
 
 /// Prints to standard output; a reader that went away is no error worth a panic.
@@ -204,4 +252,10 @@ fn print(text: &str) {
     use std::io::Write as _;
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
+}
+
+/// Writes to standard error; neither is that worth a panic.
+fn tell(text: impl std::fmt::Display) {
+    use std::io::Write as _;
+    let _ = write!(std::io::stderr().lock(), "{text}");
 }

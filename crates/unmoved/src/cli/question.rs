@@ -82,7 +82,8 @@ impl ReadingArgs {
 #[group(skip)]
 pub(crate) struct InputArgs {
     /// An image: .png, or .npy with the values that the network reads
-    #[arg(long, value_name = "FILE", required_unless_present = "dataset", conflicts_with = "dataset")]
+    #[arg(long, value_name = "FILE", required_unless_present = "dataset",
+          conflicts_with_all = ["dataset", "data", "index"])]
     image: Option<PathBuf>,
     /// A test image of a data set
     #[arg(long, requires = "data", requires = "index")]

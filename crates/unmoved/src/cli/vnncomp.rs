@@ -4,7 +4,7 @@ use super::answer::{EffortArgs, Seconds};
 use super::boxes::{decide_all, firm, telling};
 use super::guard::Guard;
 use super::networks::{listed, of_property};
-use super::{CliError, Exit, Output, networks, witness};
+use super::{CliError, Exit, Output, networks, tell, witness};
 use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     let result = decide(args, &options, start, output, &guard);
     guard.take();
     let text = result.as_deref().unwrap_or_else(|error| {
-        eprint!("{error}");
+        tell(error);
         "error"
     });
     write(&args.results, text)?;
