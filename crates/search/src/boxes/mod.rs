@@ -5,6 +5,7 @@
 mod clip;
 mod part;
 mod tree;
+mod waiting;
 mod weights;
 
 use crate::candidates::{Candidates, lock};
@@ -18,6 +19,7 @@ use unmoved_bounds::boxes::{Layers, Table, Walker};
 use unmoved_check::{Examiner, Step};
 use unmoved_ir::Op;
 use unmoved_property::{Norm, Query, RegionKind};
+use waiting::Waiting;
 
 /// The most inputs of a network whose box is split.
 const MOST_INPUTS: usize = 20;
@@ -29,9 +31,6 @@ const MOST_BOXES: usize = 1 << 22;
 /// a counterexample in it.
 const EXPECTED: f64 = (1 << 22) as f64;
 const PATIENCE: usize = 1 << 17;
-/// Every so many boxes the one that looks most like a counterexample is next, as long as no more than so many wait.
-const NEAREST_EVERY: usize = 4;
-const MOST_WAITING: usize = 1 << 14;
 /// Bounds beyond this share of the numbers that they are made of are taken for proved, at first and after refusals.
 const ENOUGH: [f64; 3] = [1e-9, 1e-8, 1e-7];
 
@@ -79,7 +78,9 @@ fn search(
     let table = Table::new(layers, &input.lower, &input.upper);
     let part = Part { place: root, table, disjunct: only, phases: Vec::new(), share: 1.0, near: 0.0 };
     let most = work.options.subproblems.saturating_sub(*subproblems).min(MOST_BOXES);
-    let state = State { open: vec![part], turns: 0, tree, busy: 0, boxes: 0, most, done: 0.0, stopped: false };
+    let mut open = Waiting::default();
+    open.push(part);
+    let state = State { open, tree, busy: 0, boxes: 0, most, done: 0.0, stopped: false };
     let judge = Judge::new(work.query, enough);
     let search = Search { work, judge, layers, found, state: Mutex::new(state), changed: Condvar::new() };
     std::thread::scope(|scope| {
@@ -105,9 +106,7 @@ struct Search<'s, 'q, 'w> {
 }
 
 struct State {
-    /// The last is worked on first, so that few wait; now and then the one in which a point came nearest to unsafe.
-    open: Vec<Part>,
-    turns: usize,
+    open: Waiting,
     tree: Tree,
     /// Boxes being worked on.
     busy: usize,
@@ -119,15 +118,6 @@ struct State {
 }
 
 impl State {
-    fn next(&mut self) -> Option<Part> {
-        self.turns += 1;
-        if !self.turns.is_multiple_of(NEAREST_EVERY) || self.open.len() > MOST_WAITING {
-            return self.open.pop();
-        }
-        let nearest = (0..self.open.len()).min_by(|&a, &b| self.open[a].near.total_cmp(&self.open[b].near))?;
-        Some(self.open.remove(nearest))
-    }
-
     /// Whether other means are worth a try before this has gone on for too long.
     fn is_hopeless(&self, engine: Engine) -> bool {
         engine == Engine::Auto && self.boxes >= PATIENCE && self.boxes as f64 > EXPECTED * self.done
@@ -172,7 +162,7 @@ impl Search<'_, '_, '_> {
             if state.stopped {
                 return None;
             }
-            if let Some(part) = state.next() {
+            if let Some(part) = state.open.next() {
                 state.busy += 1;
                 return Some(part);
             }
@@ -196,7 +186,7 @@ impl Search<'_, '_, '_> {
                     state.done += share;
                 }
                 let State { tree, open, .. } = &mut *state;
-                tree.grow(place, node, parts, open);
+                tree.grow(place, node, parts, |part| open.push(part));
             }
         }
         let report = state.boxes.is_multiple_of(REPORT_EVERY);

@@ -74,7 +74,7 @@ impl Tree {
     }
 
     /// Puts a node at an open place; the parts that it leaves become open places.
-    pub(super) fn grow(&mut self, place: Place, mut node: Node, parts: Vec<Part>, open: &mut Vec<Part>) {
+    pub(super) fn grow(&mut self, place: Place, mut node: Node, parts: Vec<Part>, mut open: impl FnMut(Part)) {
         let first = self.nodes.len() as Place;
         match &mut node.then {
             Then::Empty | Then::Leaf(_) => {}
@@ -84,7 +84,7 @@ impl Tree {
         // The first part is taken from the stack first.
         self.nodes.resize_with(self.nodes.len() + parts.len(), || None);
         let numbered = parts.into_iter().enumerate().rev();
-        open.extend(numbered.map(|(k, part)| Part { place: first + k as Place, ..part }));
+        numbered.for_each(|(k, part)| open(Part { place: first + k as Place, ..part }));
     }
 
     /// The steps in preorder; `None` if something is still open. `relus` gives the ReLU that reads a node.
