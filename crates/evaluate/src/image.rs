@@ -103,8 +103,13 @@ fn npy_array<T: ReadableElement + Clone>(bytes: &[u8]) -> Result<Option<Array<T>
 
 /// Writes values as a float32 `.npy` array, exactly.
 pub fn write_image(path: &Path, values: &[f32], shape: &[usize]) -> std::io::Result<()> {
+    File::create(path)?.write_all(&npy(values, shape)?)
+}
+
+/// The bytes of a float32 `.npy` array.
+pub(crate) fn npy(values: &[f32], shape: &[usize]) -> std::io::Result<Vec<u8>> {
     let array = ndarray::ArrayViewD::from_shape(shape, values).map_err(std::io::Error::other)?;
     let mut bytes = Vec::new();
     ndarray_npy::WriteNpyExt::write_npy(&array, &mut bytes).map_err(std::io::Error::other)?;
-    File::create(path)?.write_all(&bytes)
+    Ok(bytes)
 }

@@ -7,6 +7,7 @@ mod dataset;
 mod image;
 mod question;
 pub mod run;
+pub mod work;
 
 pub use dataset::{DataSet, DataSetError};
 pub use image::{ImageError, read_image, write_image};

@@ -8,10 +8,12 @@ mod check;
 mod convert;
 mod encode;
 mod error;
+mod evaluate;
 mod guard;
 mod images;
 mod inspect;
 mod networks;
+mod progress;
 mod question;
 mod report;
 mod robust;
@@ -64,6 +66,8 @@ enum Format {
     Text,
     /// One JSON object.
     Json,
+    /// One JSON object a line, each as soon as it is known.
+    Jsonl,
 }
 
 /// Proves that a neural network's answer stays unmoved under every allowed perturbation of its input, or shows the
@@ -96,6 +100,8 @@ struct Cli {
 enum Command {
     /// Decide whether any allowed perturbation of one input changes the network's answer
     Robust(robust::Args),
+    /// Evaluate a network over a data set
+    Evaluate(evaluate::Args),
     /// Decide a property in VNN-LIB
     Verify(verify::Args),
     /// Decide an instance of VNN-COMP and write the result where the competition looks for it
@@ -126,7 +132,11 @@ struct Output {
 
 impl Output {
     fn is_json(self) -> bool {
-        self.format == Format::Json
+        self.format != Format::Text
+    }
+
+    fn is_jsonl(self) -> bool {
+        self.format == Format::Jsonl
     }
 
     /// Tells of a search since `start`, where that is asked for.
@@ -183,6 +193,7 @@ pub(crate) fn run() -> Exit {
     };
     let result = match command {
         Command::Robust(args) => robust::run(args, output),
+        Command::Evaluate(args) => evaluate::run(args, output),
         Command::Verify(args) => verify::run(args, output),
         Command::Vnncomp(args) => vnncomp::run(args, output),
         Command::Supports(args) => supports::run(args),
