@@ -66,7 +66,7 @@ enum Format {
     Text,
     /// One JSON object.
     Json,
-    /// One JSON object a line, each as soon as it is known.
+    /// One JSON object a line, as each result is there.
     Jsonl,
 }
 
@@ -85,7 +85,7 @@ struct Cli {
     /// Print its version
     #[arg(long, short = 'V', exclusive = true)]
     version: bool,
-    /// Print results for people or as one JSON object
+    /// Print results for people or as JSON
     #[arg(long, global = true, display_order = 1000, default_value = "text")]
     format: Format,
     /// Print results only, no notes about how they came about
@@ -131,10 +131,12 @@ struct Output {
 }
 
 impl Output {
+    /// Whether objects are printed. A command with one result, or one object a result, prints the same as `json` and as `jsonl`.
     fn is_json(self) -> bool {
-        self.format != Format::Text
+        matches!(self.format, Format::Json | Format::Jsonl)
     }
 
+    /// Whether a command of many results prints each of them.
     fn is_jsonl(self) -> bool {
         self.format == Format::Jsonl
     }
