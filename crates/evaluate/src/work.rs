@@ -8,8 +8,7 @@ mod attempt;
 mod images;
 mod queue;
 
-pub use images::Images;
-
+use crate::Images;
 use crate::run::{Answers, Asked, Folder, Kind, Record, Run, RunError, Summary, Word};
 use attempt::Worker;
 use queue::{Queue, Task};
@@ -21,12 +20,12 @@ use unmoved_ir::Network;
 use unmoved_search::Options;
 
 /// What is to be done.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Work {
     /// The network that is asked about.
     pub network: Arc<Network>,
     /// Where the images come from.
-    pub images: Images,
+    pub images: Arc<Images>,
     /// The questions.
     pub asked: Asked,
     /// How to decide; the threads are shared by all images.
@@ -110,7 +109,7 @@ pub fn evaluate(
 ) -> Result<Ended, RunError> {
     let (mut folder, mut run) = match folder {
         Some(path) => {
-            work.asked.data.sha256 = work.images.digest(&work.asked)?;
+            work.asked.data.sha256 = images::digest(&work.images, &work.asked)?;
             let (folder, run) = Folder::open(path, work.asked.clone())?;
             run.notes.iter().for_each(|note| tell(Event::Note(note)));
             attempt::expect_own(&work, path, &run)?;

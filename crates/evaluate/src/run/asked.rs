@@ -1,6 +1,6 @@
 //! `run.json`: what a run folder was asked.
 
-use crate::Perturbations;
+use crate::{DataSet, Layout, Perturbations};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::path::PathBuf;
@@ -70,8 +70,29 @@ pub struct AskedData {
     pub name: String,
     /// The folder or file, as it was given.
     pub path: PathBuf,
+    /// Where its images have their channels, as it was given.
+    pub layout: Option<String>,
     /// The SHA-256 of the values and labels at `indices`, in hexadecimal.
     pub sha256: String,
+}
+
+impl AskedData {
+    /// Which data set that is; `None` for a name or a layout that none has.
+    pub fn set(&self) -> Option<DataSet> {
+        let layout = match self.layout.as_deref() {
+            None => None,
+            Some("chw") => Some(Layout::Chw),
+            Some("hwc") => Some(Layout::Hwc),
+            Some(_) => return None,
+        };
+        match (self.name.as_str(), layout) {
+            ("arrays", layout) => Some(DataSet::Arrays(layout)),
+            ("mnist", None) => Some(DataSet::Mnist),
+            ("cifar10", None) => Some(DataSet::Cifar10),
+            ("pngs", None) => Some(DataSet::Pngs),
+            _ => None,
+        }
+    }
 }
 
 /// What is asked about an image.

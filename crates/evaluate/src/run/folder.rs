@@ -179,7 +179,8 @@ impl Keeper {
     /// Writes an input as `.npy`.
     pub(crate) fn keep_input(&self, file: String, values: &[f32], shape: &[usize]) -> Result<Kept, RunError> {
         let path = self.path.join(COUNTEREXAMPLES).join(&file);
-        let bytes = crate::image::npy(values, shape).map_err(RunError::write(&path))?;
+        let mut bytes = Vec::new();
+        crate::npy::write(&mut bytes, values, shape).map_err(RunError::write(&path))?;
         self.keep(KeptKind::Counterexample, file, &bytes)
     }
 }

@@ -242,7 +242,10 @@ fn key(network: &str, query: &str, kind: &Kind) -> String {
 pub(crate) fn expect_own(work: &Work, path: &Path, run: &Run) -> Result<(), RunError> {
     let Some((last, _)) = run.answers.iter().last().map(|(position, r)| (r.index, position)) else { return Ok(()) };
     let network = &run.asked.model.sha256;
-    work.images.each(run.asked.indices.start..last + 1, |index, example| {
+    for (index, example) in
+        (run.asked.indices.start..last + 1).zip(work.images.read(run.asked.indices.start..last + 1)?)
+    {
+        let example = example?;
         for position in 0..run.asked.per_image() {
             let Some(record) = run.answers.get(index, position) else { continue };
             let question: Query = question(work, &run.asked, &example, index, position)?.query;
@@ -250,6 +253,6 @@ pub(crate) fn expect_own(work: &Work, path: &Path, run: &Run) -> Result<(), RunE
                 return Err(RunError::Foreign { path: path.into(), index });
             }
         }
-        Ok(())
-    })
+    }
+    Ok(())
 }

@@ -1,10 +1,10 @@
 //! Who works on what.
 
-use super::images::{Images, piece_of};
+use super::images::Reader;
 use crate::run::RunError;
-use crate::{DataSetError, Example};
+use crate::{Example, Images};
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 /// An image, and the questions about it that are open.
@@ -31,7 +31,7 @@ pub(crate) struct Turn {
 
 /// The tasks of a run, images read as they are needed.
 pub(crate) struct Queue {
-    images: Images,
+    images: Arc<Images>,
     threads: usize,
     state: Mutex<State>,
     changed: Condvar,
@@ -42,10 +42,8 @@ pub(crate) struct Queue {
 struct State {
     /// Not tried yet, ascending.
     fresh: VecDeque<Task>,
-    /// The images of some of them.
-    read: VecDeque<(usize, Example)>,
-    /// How many images are read at once; one at first, whose size is not known.
-    piece: usize,
+    /// Their images.
+    reader: Reader,
     /// What the first attempt has not decided.
     hard: VecDeque<Task>,
     /// Tasks that somebody works on.
@@ -55,15 +53,9 @@ struct State {
 }
 
 impl Queue {
-    pub(crate) fn new(images: Images, tasks: Vec<Task>, threads: usize) -> Self {
-        let state = State {
-            fresh: tasks.into(),
-            read: VecDeque::new(),
-            piece: 1,
-            hard: VecDeque::new(),
-            running: 0,
-            running_hard: 0,
-        };
+    pub(crate) fn new(images: Arc<Images>, tasks: Vec<Task>, threads: usize) -> Self {
+        let state =
+            State { fresh: tasks.into(), reader: Reader::new(), hard: VecDeque::new(), running: 0, running_hard: 0 };
         Self { images, threads, state: Mutex::new(state), changed: Condvar::new(), stopped: RwLock::new(false) }
     }
 
@@ -79,7 +71,7 @@ impl Queue {
                 return Ok(None);
             }
             if let Some(task) = state.fresh.pop_front() {
-                let example = state.example(&self.images, task.index)?;
+                let example = state.reader.read(&self.images, task.index)?;
                 state.running += 1;
                 return Ok(Some(Turn { task, example, is_first: true, threads: 1 }));
             }
@@ -88,7 +80,7 @@ impl Queue {
                 state.running_hard += 1;
                 let left = state.running + state.hard.len();
                 drop(state);
-                let example = one(self.images.read(task.index..task.index + 1)?, &self.images)?;
+                let example = Reader::new().read(&self.images, task.index)?;
                 let threads = (self.threads / left).max(1);
                 return Ok(Some(Turn { task, example, is_first: false, threads }));
             }
@@ -135,27 +127,4 @@ impl Queue {
     pub(crate) fn may_write(&self) -> Option<RwLockReadGuard<'_, bool>> {
         Some(self.stopped.read().unwrap_or_else(|e| e.into_inner())).filter(|stopped| !**stopped)
     }
-}
-
-impl State {
-    /// The image of a task that was just taken, with those of the next tasks.
-    fn example(&mut self, images: &Images, index: usize) -> Result<Example, DataSetError> {
-        while let Some((read, example)) = self.read.pop_front() {
-            if read == index {
-                return Ok(example);
-            }
-        }
-        let near = |task: &&Task| task.index - index < self.piece;
-        let last = self.fresh.iter().take_while(near).last().map_or(index, |task| task.index);
-        let examples = images.read(index..last + 1)?;
-        self.piece = piece_of(&examples);
-        self.read.extend((index..).zip(examples));
-        // Those in between that nobody asks about are dropped as they come up.
-        one(self.read.pop_front().map(|(_, example)| example), images)
-    }
-}
-
-fn one(examples: impl IntoIterator<Item = Example>, images: &Images) -> Result<Example, DataSetError> {
-    let missing = || DataSetError::Format { path: images.path.clone(), problem: "an image is gone".into() };
-    examples.into_iter().next().ok_or_else(missing)
 }

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::path::Path;
 use unmoved::core::{EncodeError, SolverError};
-use unmoved::evaluate::QuestionError;
 use unmoved::evaluate::run::RunError;
+use unmoved::evaluate::{DataSetError, QuestionError};
 use unmoved::property::vnnlib::{VnnlibError, VnnlibProblem, WriteError};
 use unmoved::search::SearchError;
 use unmoved::{ModelError, VnnlibFileError, onnx};
@@ -147,9 +147,11 @@ impl From<QuestionError> for CliError {
     }
 }
 
-impl From<unmoved::evaluate::DataSetError> for CliError {
-    fn from(error: unmoved::evaluate::DataSetError) -> Self {
-        Self::new("U0401", error).help("cargo xtask download mnist|cifar10 fetches the data sets")
+impl From<DataSetError> for CliError {
+    fn from(error: DataSetError) -> Self {
+        let missing = matches!(error, DataSetError::Missing { .. });
+        let shown = Self::new("U0401", error);
+        if missing { shown.help("cargo xtask download mnist|cifar10 fetches those data sets") } else { shown }
     }
 }
 

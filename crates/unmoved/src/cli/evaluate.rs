@@ -2,7 +2,7 @@
 
 use super::answer::SearchArgs;
 use super::progress::Bar;
-use super::question::{DataSetName, Indices, MeasureArgs, ModelArgs, TargetArgs};
+use super::question::{DataSetName, Indices, LayoutName, MeasureArgs, ModelArgs, TargetArgs};
 use super::{CliError, Exit, Output, print};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use unmoved::evaluate::run::{Asked, AskedData, AskedModel, Counts, Distortions, Fraction, Kind, Shard, Summary};
-use unmoved::evaluate::work::{Ended, Event, Images, Rerun, Work, evaluate};
+use unmoved::evaluate::work::{Ended, Event, Rerun, Work, evaluate};
 use unmoved::ir::Rational;
 
 /// `evaluate`
@@ -25,9 +25,12 @@ pub(crate) struct Args {
     /// Which data set
     #[arg(long)]
     dataset: DataSetName,
-    /// The folder with its files
-    #[arg(long, value_name = "DIR")]
+    /// The folder with the data set's files, or an .npz archive
+    #[arg(long, value_name = "PATH")]
     data: PathBuf,
+    /// Where an array of images has its channels [default: refused where it is not clear]
+    #[arg(long, value_name = "ORDER")]
+    layout: Option<LayoutName>,
     /// Which images, from 0: A..B for all from A up to B, without B [default: all]
     #[arg(long, value_name = "A..B")]
     index: Option<Indices>,
@@ -120,10 +123,10 @@ impl Args {
     fn work(&self, output: Output) -> Result<Work, CliError> {
         let network = Arc::new(self.model.read(output)?);
         let options = self.search.options();
-        let images = Images { set: self.dataset.set(), path: self.data.clone() };
+        let images = Arc::new(self.dataset.with_layout(self.layout)?.open(&self.data)?);
         let indices = match &self.index {
             Some(Indices(range)) => range.clone(),
-            None => 0..images.count()?,
+            None => 0..images.len(),
         };
         let mut eps: Vec<Fraction> = self.eps.iter().cloned().map(Fraction).collect();
         eps.sort();
@@ -131,7 +134,6 @@ impl Args {
         let fractions = |values: &[Rational]| values.iter().cloned().map(Fraction).collect();
         let reading = &self.model.reading;
         let targets = &self.targets.targets;
-        let name = clap::ValueEnum::to_possible_value(&self.dataset);
         let asked = Asked {
             version: Asked::VERSION,
             command: command_line(),
@@ -144,8 +146,9 @@ impl Args {
                 sha256: network.digest().to_string(),
             },
             data: AskedData {
-                name: name.map(|name| name.get_name().to_owned()).unwrap_or_default(),
+                name: word(&self.dataset),
                 path: self.data.clone(),
+                layout: self.layout.as_ref().map(word),
                 sha256: String::new(),
             },
             indices,
@@ -168,6 +171,11 @@ impl Args {
         };
         Ok(Work { network, images, asked, options, rerun })
     }
+}
+
+/// The word of an option's value.
+fn word(value: &impl clap::ValueEnum) -> String {
+    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 
 /// The command line as a shell reads it.

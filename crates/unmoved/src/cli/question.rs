@@ -4,7 +4,7 @@ use super::{CliError, Output};
 use clap::ValueEnum;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use unmoved::evaluate::{DataSet, Example, Perturbations, Question, QuestionError, read_image};
+use unmoved::evaluate::{DataSet, Example, Layout, Perturbations, Question, QuestionError, read_image};
 use unmoved::ir::{Network, Rational};
 use unmoved::property::Norm;
 use unmoved::{Choices, Model};
@@ -84,13 +84,16 @@ pub(crate) struct InputArgs {
     /// An image: .png, or .npy with the values that the network reads
     #[arg(long, value_name = "FILE", required_unless_present = "dataset", conflicts_with = "dataset")]
     image: Option<PathBuf>,
-    /// A test image of a data set
+    /// An image of a data set
     #[arg(long, requires = "data", requires = "index")]
     dataset: Option<DataSetName>,
-    /// The folder with the data set's files
-    #[arg(long, value_name = "DIR", requires = "dataset")]
+    /// The folder with the data set's files, or an .npz archive
+    #[arg(long, value_name = "PATH", requires = "dataset")]
     data: Option<PathBuf>,
-    /// Which test image, from 0; A..B for all from A up to B, without B
+    /// Where an array of images has its channels [default: refused where it is not clear]
+    #[arg(long, value_name = "ORDER", requires = "dataset")]
+    layout: Option<LayoutName>,
+    /// Which image, from 0; A..B for all from A up to B, without B
     #[arg(long, value_name = "N", requires = "dataset")]
     index: Option<Indices>,
     /// The right class [default: the data set's, else the one that the network predicts]
@@ -120,17 +123,39 @@ impl std::str::FromStr for Indices {
     }
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DataSetName {
+    /// MNIST's IDX files, packed by gzip or not
     Mnist,
+    /// CIFAR-10's binary form
     Cifar10,
+    /// PNGs, listed in labels.csv
+    Pngs,
+    /// NumPy arrays: an .npz archive, or .npy files in a folder
+    Arrays,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LayoutName {
+    /// Channels, height, width
+    Chw,
+    /// Height, width, channels
+    Hwc,
 }
 
 impl DataSetName {
-    pub(crate) fn set(self) -> DataSet {
+    /// The data set that is meant; only arrays may have a layout.
+    pub(crate) fn with_layout(self, layout: Option<LayoutName>) -> Result<DataSet, CliError> {
+        let layout = layout.map(|layout| match layout {
+            LayoutName::Chw => Layout::Chw,
+            LayoutName::Hwc => Layout::Hwc,
+        });
         match self {
-            Self::Mnist => DataSet::Mnist,
-            Self::Cifar10 => DataSet::Cifar10,
+            Self::Arrays => Ok(DataSet::Arrays(layout)),
+            _ if layout.is_some() => Err(CliError::new("U0001", "--layout: only arrays have one")),
+            Self::Mnist => Ok(DataSet::Mnist),
+            Self::Cifar10 => Ok(DataSet::Cifar10),
+            Self::Pngs => Ok(DataSet::Pngs),
         }
     }
 }
@@ -266,7 +291,7 @@ impl InputArgs {
                 Ok(vec![(None, read?)])
             }
             (None, Some(name), Some(folder), Some(Indices(range))) => {
-                let examples = name.set().read_test(folder, range.clone())?;
+                let examples = name.with_layout(self.layout)?.read_test(folder, range.clone())?;
                 Ok(range.clone().map(Some).zip(examples).collect())
             }
             _ => Err(CliError::new("U0001", "no input: give --image, or --dataset with --data and --index")),
