@@ -7,6 +7,9 @@
 mod attempt;
 mod images;
 mod queue;
+mod recheck;
+
+pub use recheck::{Recheck, Rechecked};
 
 use crate::Images;
 use crate::run::{Answers, Asked, Folder, Kind, Record, Run, RunError, Summary, Word};

@@ -2,6 +2,7 @@
 
 mod answers;
 mod asked;
+mod collect;
 mod error;
 mod folder;
 mod line;
@@ -10,6 +11,7 @@ mod summary;
 
 pub use answers::Answers;
 pub use asked::{Asked, AskedData, AskedModel, Fraction, Kind, Shard};
+pub use collect::{Collected, collect};
 pub use error::RunError;
 pub(crate) use folder::{Folder, Keeper, hex};
 pub use folder::{KeptKind, Run, kept_path, read};

@@ -37,6 +37,8 @@ pub struct Record {
     pub limit_s: Option<f64>,
     /// The digest of the question (network, query, kind and semantics).
     pub key: String,
+    /// The exact radius of the ball that the certificate is about, as a fraction.
+    pub proved: Option<String>,
     /// The certificate in the folder `certificates`.
     pub certificate: Option<Kept>,
     /// The input in the folder `counterexamples`.

@@ -153,17 +153,18 @@ impl Worker {
             attempt,
             limit_s: work.asked.time_limit_s,
             key: String::new(),
+            proved: None,
             certificate: None,
             counterexample: None,
         };
-        let name = |kind| file_name(&record, kind);
-        let (proof, point) = (name(KeptKind::Certificate), name(KeptKind::Counterexample));
+        let [proof, point] = [KeptKind::Certificate, KeptKind::Counterexample].map(|kind| record.file_name(kind));
         let query = answer.certificate.as_ref().map_or_else(|| question.query.digest(), |c| c.query);
         record.key = key(&asked.model.sha256, &query.to_string(), &asked.kind);
         let mut input = None;
         match &answer.verdict {
             Verdict::Robust => {
                 (record.verdict, record.certified, record.lower) = (Word::Robust, true, eps.round_down());
+                record.proved = Some(eps.to_string());
             }
             Verdict::Violated(c) if answer.is_misclassified => {
                 record.verdict = Word::Violated;
@@ -206,17 +207,6 @@ impl Drop for Alarm<'_> {
     }
 }
 
-/// `12-linf-0.1.proof`; of a later attempt `12-linf-0.1.2.proof`, so that no file is written again that a record names.
-fn file_name(record: &Record, kind: KeptKind) -> String {
-    let eps = record.eps.map(|eps| format!("-{eps}")).unwrap_or_default();
-    let attempt = if record.attempt > 1 { format!(".{}", record.attempt) } else { String::new() };
-    let ending = match kind {
-        KeptKind::Certificate => "proof",
-        KeptKind::Counterexample => "npy",
-    };
-    format!("{}-{}{eps}{attempt}.{ending}", record.index, record.norm)
-}
-
 fn question(
     work: &Work,
     asked: &Asked,
@@ -230,7 +220,7 @@ fn question(
 }
 
 /// The digest by which a record tells which question it answers.
-fn key(network: &str, query: &str, kind: &Kind) -> String {
+pub(crate) fn key(network: &str, query: &str, kind: &Kind) -> String {
     let kind = match kind {
         Kind::Radii => "radii".into(),
         Kind::Distortion { gap } => format!("distortion {}", gap.0),

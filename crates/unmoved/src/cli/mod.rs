@@ -5,6 +5,7 @@ mod attack;
 mod bounds;
 mod boxes;
 mod check;
+mod collect;
 mod convert;
 mod encode;
 mod error;
@@ -102,6 +103,8 @@ enum Command {
     Robust(robust::Args),
     /// Evaluate a network over a data set
     Evaluate(evaluate::Args),
+    /// Put run folders together that `evaluate` made
+    Collect(collect::Args),
     /// Decide a property in VNN-LIB
     Verify(verify::Args),
     /// Decide an instance of VNN-COMP and write the result where the competition looks for it
@@ -196,6 +199,7 @@ pub(crate) fn run() -> Exit {
     let result = match command {
         Command::Robust(args) => robust::run(args, output),
         Command::Evaluate(args) => evaluate::run(args, output),
+        Command::Collect(args) => collect::run(args, output),
         Command::Verify(args) => verify::run(args, output),
         Command::Vnncomp(args) => vnncomp::run(args, output),
         Command::Supports(args) => supports::run(args),

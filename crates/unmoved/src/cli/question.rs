@@ -4,6 +4,7 @@ use super::{CliError, Output};
 use clap::ValueEnum;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use unmoved::evaluate::run::{AskedModel, Fraction};
 use unmoved::evaluate::{DataSet, Example, Layout, Perturbations, Question, QuestionError, read_image};
 use unmoved::ir::{Network, Rational};
 use unmoved::property::Norm;
@@ -61,6 +62,13 @@ impl ModelArgs {
 }
 
 impl ReadingArgs {
+    /// As the network of a run was read.
+    pub(crate) fn of_run(model: &AskedModel) -> Self {
+        let AskedModel { arch, output, mean, std, .. } = model.clone();
+        let [mean, std] = [mean, std].map(|values| values.into_iter().map(|Fraction(v)| v).collect());
+        Self { choices: ChoiceArgs { arch, output }, mean, std }
+    }
+
     pub(crate) fn read(&self, path: &Path, output: Output) -> Result<Network, CliError> {
         Ok(self.read_model(path, output)?.network)
     }
