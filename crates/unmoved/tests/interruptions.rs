@@ -61,7 +61,6 @@ fn a_run_killed_two_hundred_times_answers_as_one_that_was_not() {
         assert!(world.read(&run).notes.is_empty());
         std::fs::remove_dir_all(world.path(&run)).expect("removable");
     }
-    eprintln!("{runs} runs");
     assert!(runs <= KILLS / 4, "too few kills in a run to test anything: it was done {runs} times");
 }
 

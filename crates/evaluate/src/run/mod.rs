@@ -18,3 +18,6 @@ pub use folder::{KeptKind, Run, kept_path, read};
 pub(crate) use line::MISCLASSIFIED;
 pub use record::{Kept, Record, Word};
 pub use summary::{Counts, Distortions, Summary};
+
+#[cfg(test)]
+mod tests;
