@@ -1,0 +1,300 @@
+//! How far the nearest unsafe input is, as a proved interval.
+//!
+//! The upper end is an input: an attack looks for a near one, exact replay confirms it, and its distance is exact. The lower end is
+//! a radius at which [`decide`](crate::decide()) says `Robust`, with the certificate that the checker accepted for it. The strategy only
+//! chooses the radii: first the one at which the interval is as narrow as was asked for, and where that is not decided
+//! in its share of the time, smaller ones.
+
+use crate::attack;
+use crate::candidates::Candidates;
+use crate::clock::Clock;
+use crate::decide::decide_prepared;
+use crate::nearest::{self, Near, Start};
+use crate::outcome::{DecidedBy, Options, Progress, SearchError, Watch};
+use std::time::Duration;
+use unmoved_bounds::engine::LANES;
+use unmoved_check::{Certificate, Examiner, Prepared};
+use unmoved_ir::Rational;
+use unmoved_property::{Counterexample, InputRegion, Query, Reason, RegionKind, Verdict};
+
+/// The distance of the nearest unsafe input, enclosed: the least `d` such that the ball of radius `d`, within the valid range, holds an
+/// unsafe input, over the real numbers.
+#[derive(Debug, Clone)]
+pub struct Distortion {
+    /// No allowed input within this distance is unsafe, says `proof`. Where there is none, 0, which says nothing.
+    pub lower: Rational,
+    /// The certificate of the lower end.
+    pub proof: Option<Proved>,
+    /// What found the lower end.
+    pub lower_by: DecidedBy,
+    /// The distance of `counterexample` (for l2 rounded up to a float64), if there is one.
+    pub upper: Option<Rational>,
+    /// An unsafe input, replayed.
+    pub counterexample: Option<Counterexample>,
+    /// What found the upper end.
+    pub upper_by: DecidedBy,
+    /// Why the interval is wider than was asked for; `None` if it is not, or if nothing within the whole ball is unsafe.
+    pub reason: Option<Reason>,
+    /// Subproblems that were bounded, over all radii.
+    pub subproblems: usize,
+    /// What the checker took, over all radii.
+    pub check_time: Duration,
+}
+
+/// A query that an accepted certificate is about.
+#[derive(Debug, Clone)]
+pub struct Proved {
+    /// The question that was put at first, about the ball of radius [`Distortion::lower`].
+    pub query: Query,
+    /// That nothing in it is unsafe.
+    pub certificate: Certificate,
+}
+
+impl Distortion {
+    /// Whether the whole ball that was looked at was proved to hold nothing unsafe.
+    pub fn is_robust(&self) -> bool {
+        self.upper.is_none() && self.reason.is_none()
+    }
+
+    /// Whether the input itself is unsafe: misclassified.
+    pub fn is_at_centre(&self) -> bool {
+        self.upper_by == DecidedBy::Centre
+    }
+
+    /// The width of the interval as a share of its upper end; `None` without one, 0 if both are 0.
+    pub fn gap(&self) -> Option<Rational> {
+        let upper = self.upper.as_ref()?;
+        Some((upper - &self.lower).checked_div(upper).unwrap_or(Rational::ZERO))
+    }
+}
+
+/// Measures how far the nearest unsafe input is from the centre of the query's region, a ball, whose radius is the largest that is looked
+/// at. It is done when the width of the interval is at most `gap` of its upper end. [`Options::time_limit`] is for all
+/// of it; what is known by then comes back, with a reason. `trust_solver` is not heeded.
+///
+/// # Errors
+/// As [`decide`](crate::decide()); where the region is no ball, or the gap does not lie between 0 and 1.
+pub fn distortion(
+    query: &Query,
+    network: &Prepared,
+    options: &Options,
+    gap: &Rational,
+    watch: Watch<'_>,
+) -> Result<Distortion, SearchError> {
+    let RegionKind::Ball { eps, .. } = query.region().kind() else { return Err(SearchError::NoBall) };
+    if *gap <= Rational::ZERO || *gap >= Rational::ONE {
+        return Err(SearchError::Gap(gap.clone()));
+    }
+    let clock = Clock::new(options);
+    let found = Distortion {
+        lower: Rational::ZERO,
+        proof: None,
+        lower_by: DecidedBy::Nothing,
+        upper: None,
+        counterexample: None,
+        upper_by: DecidedBy::Nothing,
+        reason: None,
+        subproblems: 0,
+        check_time: Duration::ZERO,
+    };
+    let mut search = Search { query, network, options, clock: &clock, watch, eps, kept: &Rational::ONE - gap, found };
+    let mut centre = Candidates::default();
+    if attack::at_centre(query, &mut centre)? {
+        if let Some(counterexample) = centre.counterexample {
+            search.violated(counterexample, DecidedBy::Centre);
+        }
+    }
+    if !search.is_done() && options.attack.restarts > 0 {
+        search.attack()?;
+    }
+    search.prove()?;
+    Ok(search.found)
+}
+
+struct Search<'a> {
+    query: &'a Query,
+    network: &'a Prepared,
+    options: &'a Options,
+    clock: &'a Clock,
+    watch: Watch<'a>,
+    eps: &'a Rational,
+    /// The share of the upper end that the lower one must reach.
+    kept: Rational,
+    found: Distortion,
+}
+
+/// Classes whose nearest inputs are farther than the nearest of all by this factor are attacked no more.
+const NEAR: f64 = 1.25;
+/// Attacks in smaller and smaller balls: at most so many, and so many without success.
+const ATTACKS: usize = 8;
+const FAILURES: usize = 2;
+/// The share of what is left of the time that a proof gets where the interval is to be closed by it, and elsewhere.
+const SHARES: [f64; 2] = [0.6, 0.25];
+/// The part of the gap in which a radius may lie, so that it has few digits.
+const SLACK: (i64, i64) = (1, 20);
+
+impl Search<'_> {
+    fn is_done(&self) -> bool {
+        self.found.upper.as_ref().is_some_and(|upper| self.found.lower >= &self.kept * upper)
+    }
+
+    /// Takes a replayed counterexample, if it is nearer than what is known.
+    fn violated(&mut self, counterexample: Counterexample, by: DecidedBy) -> bool {
+        let Some(distance) = self.query.region().distance_up(&counterexample.input) else { return false };
+        if self.found.upper.as_ref().is_some_and(|upper| distance >= *upper) {
+            return false;
+        }
+        (self.found.upper, self.found.counterexample) = (Some(distance), Some(counterexample));
+        self.found.upper_by = by;
+        self.report();
+        true
+    }
+
+    /// The same of an input that an attack has found, from where it is nearest on the way to it.
+    fn settle(&mut self, near: &Near) -> bool {
+        nearest::settle(self.query, near).is_some_and(|c| self.violated(c, DecidedBy::Attack))
+    }
+
+    fn report(&self) {
+        let Distortion { lower, upper, .. } = &self.found;
+        let upper = upper.as_ref().map(Rational::round_up);
+        (self.watch)(&Progress::Distortion { lower: lower.round_down(), upper });
+    }
+
+    /// Looks for near counterexamples: of every class once, then of the nearest ones from many starts.
+    fn attack(&mut self) -> Result<(), SearchError> {
+        let Search { query, options, clock, .. } = *self;
+        let steps = 2 * options.attack.steps;
+        let examiner = Examiner::prepared(query, self.network)?;
+        let compact = attack::compact(&examiner, query);
+        let centre = attack::centre(query);
+        let start = |disjunct| Start { disjunct, x: centre.clone(), radius: None };
+        let starts: Vec<Start> = (0..query.unsafe_set().len()).map(start).collect();
+        let mut near = nearest::seek(query, &compact, &starts, steps, || clock.is_out());
+        near.sort_by(|a, b| a.distance.total_cmp(&b.distance));
+        near.iter().any(|near| self.settle(near));
+        let mut random = fastrand::Rng::with_seed(options.attack.seed);
+        let mut failures = 0;
+        for _ in 0..ATTACKS {
+            let Some(upper) = self.found.upper.clone() else { return Ok(()) };
+            if failures == FAILURES || clock.is_out() || upper == Rational::ZERO {
+                return Ok(());
+            }
+            let radius = upper.to_f64();
+            let query = &self.query.about(self.region(upper)?)?;
+            let examiner = Examiner::prepared(query, self.network)?;
+            let compact = attack::compact(&examiner, query);
+            let classes: Vec<usize> = near.iter().filter(|n| n.distance <= NEAR * radius).map(|n| n.disjunct).collect();
+            let start = |lane: usize| Start {
+                disjunct: classes[lane % classes.len()],
+                x: query.region().sample(|| random.f64()),
+                radius: Some(radius),
+            };
+            if classes.is_empty() {
+                return Ok(());
+            }
+            let starts: Vec<Start> = (0..LANES).map(start).collect();
+            let mut again = nearest::seek(query, &compact, &starts, steps, || clock.is_out());
+            again.sort_by(|a, b| a.distance.total_cmp(&b.distance));
+            let has_gained = again.iter().take(1).any(|near| self.settle(near));
+            failures = if has_gained { 0 } else { failures + 1 };
+        }
+        Ok(())
+    }
+
+    fn region(&self, eps: Rational) -> Result<InputRegion, SearchError> {
+        Ok(self.query.region().with_radius(eps)?)
+    }
+
+    /// Decides at one radius after another until the interval is narrow enough.
+    fn prove(&mut self) -> Result<(), SearchError> {
+        // The least radius that was not decided, and why.
+        let mut failed: Option<(Rational, Reason)> = None;
+        loop {
+            if self.is_done() || self.found.lower == *self.eps {
+                self.found.reason = None;
+                return Ok(());
+            }
+            if let Some(reason) = self.clock.reason() {
+                self.found.reason = Some(reason);
+                return Ok(());
+            }
+            let wanted = match &self.found.upper {
+                Some(upper) => self.below(&(&self.kept * upper), upper),
+                None => self.eps.clone(),
+            };
+            let (radius, share) = match &failed {
+                Some((least, reason)) if *least <= wanted => {
+                    let lower = &self.found.lower;
+                    if *lower >= &self.kept * least {
+                        self.found.reason = Some(reason.clone());
+                        return Ok(());
+                    }
+                    (self.between(lower, least), SHARES[1])
+                }
+                _ => (wanted, SHARES[0]),
+            };
+            let query = self.query.about(self.region(radius.clone())?)?;
+            let time_limit = self.clock.remaining().map(|left| left.mul_f64(share));
+            let mut options = Options { time_limit, trust_solver: false, ..*self.options };
+            options.subproblems = options.subproblems.saturating_sub(self.found.subproblems);
+            options.attack.restarts = 0;
+            let outcome = decide_prepared(&query, self.network, &options, self.watch)?;
+            self.found.subproblems += outcome.subproblems;
+            self.found.check_time += outcome.check_time;
+            match (outcome.verdict, outcome.certificate) {
+                (Verdict::Robust, Some(certificate)) => {
+                    self.found.lower = radius;
+                    self.found.lower_by = outcome.decided_by;
+                    self.found.proof = Some(Proved { query, certificate });
+                    self.report();
+                }
+                (Verdict::Violated(counterexample), _) => {
+                    let x = counterexample.input.nearest.iter().map(|&v| f64::from(v)).collect();
+                    let near = Near { distance: radius.to_f64(), disjunct: counterexample.disjunct, x };
+                    self.violated(counterexample, outcome.decided_by);
+                    self.settle(&near);
+                }
+                (Verdict::Unknown(reason), _) => failed = Some((radius, reason)),
+                (Verdict::Robust, None) => unreachable!("robust comes with its certificate"),
+            }
+        }
+    }
+
+    /// A radius with few digits, hardly above `least`; `upper` is what the gap is a share of.
+    fn below(&self, least: &Rational, upper: &Rational) -> Rational {
+        let gap = upper - least;
+        let most = least + &part(&gap, SLACK);
+        short(least, &most)
+    }
+
+    /// A radius with few digits near the middle.
+    fn between(&self, lower: &Rational, upper: &Rational) -> Rational {
+        let width = upper - lower;
+        short(&(lower + &part(&width, (9, 20))), &(lower + &part(&width, (11, 20))))
+    }
+}
+
+/// `numerator / denominator` of a number.
+fn part(of: &Rational, (numerator, denominator): (i64, i64)) -> Rational {
+    let product = of * &Rational::from(numerator);
+    product.checked_div(&Rational::from(denominator)).unwrap_or(product)
+}
+
+/// The largest decimal between two positive numbers among those with the fewest digits.
+fn short(least: &Rational, most: &Rational) -> Rational {
+    let mut unit = Rational::ONE;
+    for _ in 0..18 {
+        let whole = (most * &unit).round_down().floor();
+        // Integers that a float64 holds.
+        if whole < 9e15
+            && let Some(short) = Rational::from(whole as i64).checked_div(&unit)
+            && short >= *least
+            && short <= *most
+        {
+            return short;
+        }
+        unit = &unit * &Rational::from(10);
+    }
+    least.clone()
+}
