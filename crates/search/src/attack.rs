@@ -185,6 +185,11 @@ impl<'a> Walk<'a> {
         self.x.iter().map(|x| f64::from(x.0[lane])).collect()
     }
 
+    /// Gradients from now on are those of ReLUs with soft slopes ([`Probe::soften`]).
+    pub(crate) fn soften(&mut self, share: f32) {
+        self.probe.soften(share);
+    }
+
     /// Evaluates the lanes and tells of each the constraint that is farthest from holding, which leads, and its value; `None` where
     /// there is no constraint.
     pub(crate) fn lead(&mut self, used: usize) -> [Option<(usize, f32)>; LANES] {

@@ -15,7 +15,7 @@ use std::time::Duration;
 use unmoved_bounds::engine::LANES;
 use unmoved_check::{Certificate, Examiner, Prepared};
 use unmoved_ir::Rational;
-use unmoved_property::{Counterexample, InputRegion, Query, Reason, RegionKind, Verdict};
+use unmoved_property::{Counterexample, Query, Reason, RegionKind, Verdict};
 
 /// The distance of the nearest unsafe input, enclosed: the least `d` such that the ball of radius `d`, within the valid range, holds an
 /// unsafe input, over the real numbers.
@@ -97,7 +97,9 @@ pub fn distortion(
         subproblems: 0,
         check_time: Duration::ZERO,
     };
-    let mut search = Search { query, network, options, clock: &clock, watch, eps, kept: &Rational::ONE - gap, found };
+    let random = fastrand::Rng::with_seed(options.attack.seed);
+    let kept = &Rational::ONE - gap;
+    let mut search = Search { query, network, options, clock: &clock, watch, eps, kept, random, found };
     let mut centre = Candidates::default();
     if attack::at_centre(query, &mut centre)? {
         if let Some(counterexample) = centre.counterexample {
@@ -120,6 +122,7 @@ struct Search<'a> {
     eps: &'a Rational,
     /// The share of the upper end that the lower one must reach.
     kept: Rational,
+    random: fastrand::Rng,
     found: Distortion,
 }
 
@@ -128,10 +131,19 @@ const NEAR: f64 = 1.25;
 /// Attacks in smaller and smaller balls: at most so many, and so many without success.
 const ATTACKS: usize = 8;
 const FAILURES: usize = 2;
-/// The share of what is left of the time that a proof gets where the interval is to be closed by it, and elsewhere.
-const SHARES: [f64; 2] = [0.6, 0.25];
-/// The part of the gap in which a radius may lie, so that it has few digits.
-const SLACK: (i64, i64) = (1, 20);
+/// Gradient steps, as multiples of those of an attack in one ball: for every class, and for the nearest ones.
+const STEPS: [usize; 2] = [2, 4];
+/// Subproblems that a proof may take in the first round, if it needs any, and by which factor that grows from round to round.
+const FIRST: usize = 2000;
+const GROWTH: usize = 4;
+
+/// A radius that was not decided.
+struct Failed {
+    radius: Rational,
+    reason: Reason,
+    /// Whether it took all the effort that it was given.
+    is_spent: bool,
+}
 
 impl Search<'_> {
     fn is_done(&self) -> bool {
@@ -164,107 +176,131 @@ impl Search<'_> {
     /// Looks for near counterexamples: of every class once, then of the nearest ones from many starts.
     fn attack(&mut self) -> Result<(), SearchError> {
         let Search { query, options, clock, .. } = *self;
-        let steps = 2 * options.attack.steps;
-        let examiner = Examiner::prepared(query, self.network)?;
-        let compact = attack::compact(&examiner, query);
+        let compact = attack::compact(&Examiner::prepared(query, self.network)?, query);
         let centre = attack::centre(query);
         let start = |disjunct| Start { disjunct, x: centre.clone(), radius: None };
         let starts: Vec<Start> = (0..query.unsafe_set().len()).map(start).collect();
-        let mut near = nearest::seek(query, &compact, &starts, steps, || clock.is_out());
-        near.sort_by(|a, b| a.distance.total_cmp(&b.distance));
+        let steps = STEPS[0] * options.attack.steps;
+        let near = sorted(nearest::seek(query, &compact, &starts, steps, || clock.is_out()));
         near.iter().any(|near| self.settle(near));
-        let mut random = fastrand::Rng::with_seed(options.attack.seed);
+        self.attack_near(near)
+    }
+
+    /// Attacks from what was found, and from other points of the ball in which that lies, for as long as something nearer is found.
+    fn attack_near(&mut self, mut near: Vec<Near>) -> Result<(), SearchError> {
+        let clock = self.clock;
         let mut failures = 0;
         for _ in 0..ATTACKS {
             let Some(upper) = self.found.upper.clone() else { return Ok(()) };
-            if failures == FAILURES || clock.is_out() || upper == Rational::ZERO {
-                return Ok(());
-            }
             let radius = upper.to_f64();
-            let query = &self.query.about(self.region(upper)?)?;
-            let examiner = Examiner::prepared(query, self.network)?;
-            let compact = attack::compact(&examiner, query);
-            let classes: Vec<usize> = near.iter().filter(|n| n.distance <= NEAR * radius).map(|n| n.disjunct).collect();
-            let start = |lane: usize| Start {
-                disjunct: classes[lane % classes.len()],
-                x: query.region().sample(|| random.f64()),
-                radius: Some(radius),
-            };
-            if classes.is_empty() {
+            near.retain(|near| near.distance <= NEAR * radius);
+            if failures == FAILURES || near.is_empty() || radius == 0.0 || clock.is_out() {
                 return Ok(());
             }
-            let starts: Vec<Start> = (0..LANES).map(start).collect();
-            let mut again = nearest::seek(query, &compact, &starts, steps, || clock.is_out());
-            again.sort_by(|a, b| a.distance.total_cmp(&b.distance));
-            let has_gained = again.iter().take(1).any(|near| self.settle(near));
-            failures = if has_gained { 0 } else { failures + 1 };
+            let query = &self.query.about(self.query.region().with_radius(upper)?)?;
+            let compact = attack::compact(&Examiner::prepared(query, self.network)?, query);
+            let start = |lane: usize| {
+                let Near { disjunct, x, .. } = &near[lane % near.len()];
+                let again = lane < near.len() && failures == 0;
+                let x = if again { x.clone() } else { query.region().sample(|| self.random.f64()) };
+                Start { disjunct: *disjunct, x, radius: Some(radius) }
+            };
+            let starts: Vec<Start> = (0..LANES.max(near.len())).map(start).collect();
+            let steps = STEPS[1] * self.options.attack.steps;
+            let again = sorted(nearest::seek(query, &compact, &starts, steps, || clock.is_out()));
+            failures = if again.first().is_some_and(|near| self.settle(near)) { 0 } else { failures + 1 };
+            for found in again {
+                if let Some(known) =
+                    near.iter_mut().find(|n| n.disjunct == found.disjunct && n.distance > found.distance)
+                {
+                    *known = found;
+                }
+            }
         }
         Ok(())
     }
 
-    fn region(&self, eps: Rational) -> Result<InputRegion, SearchError> {
-        Ok(self.query.region().with_radius(eps)?)
-    }
-
-    /// Decides at one radius after another until the interval is narrow enough.
+    /// Decides at one radius after another until the interval is narrow enough. The first is where that would be so at once; from
+    /// what is not decided there it goes down by halves, and where that is as close as was asked for, up again in growing steps with more
+    /// effort.
     fn prove(&mut self) -> Result<(), SearchError> {
-        // The least radius that was not decided, and why.
-        let mut failed: Option<(Rational, Reason)> = None;
-        loop {
-            if self.is_done() || self.found.lower == *self.eps {
-                self.found.reason = None;
-                return Ok(());
-            }
-            if let Some(reason) = self.clock.reason() {
-                self.found.reason = Some(reason);
+        let mut effort = FIRST;
+        let mut step = self.eps.clone();
+        // The least radius that so much effort does not decide.
+        let mut failed: Option<Failed> = None;
+        while !self.is_done() && self.found.lower != *self.eps {
+            self.found.reason = self.clock.reason();
+            if self.found.reason.is_some() {
                 return Ok(());
             }
             let wanted = match &self.found.upper {
-                Some(upper) => self.below(&(&self.kept * upper), upper),
+                Some(upper) => self.above(&(&self.kept * upper), upper),
                 None => self.eps.clone(),
             };
-            let (radius, share) = match &failed {
-                Some((least, reason)) if *least <= wanted => {
-                    let lower = &self.found.lower;
-                    if *lower >= &self.kept * least {
-                        self.found.reason = Some(reason.clone());
-                        return Ok(());
-                    }
-                    (self.between(lower, least), SHARES[1])
-                }
-                _ => (wanted, SHARES[0]),
+            let lower = &self.found.lower;
+            let radius = match &failed {
+                Some(failed) if failed.radius <= wanted => self.between(lower, &failed.radius),
+                _ if lower + &step < wanted => lower + &step,
+                _ => wanted,
             };
-            let query = self.query.about(self.region(radius.clone())?)?;
-            let time_limit = self.clock.remaining().map(|left| left.mul_f64(share));
-            let mut options = Options { time_limit, trust_solver: false, ..*self.options };
-            options.subproblems = options.subproblems.saturating_sub(self.found.subproblems);
-            options.attack.restarts = 0;
-            let outcome = decide_prepared(&query, self.network, &options, self.watch)?;
-            self.found.subproblems += outcome.subproblems;
-            self.found.check_time += outcome.check_time;
-            match (outcome.verdict, outcome.certificate) {
-                (Verdict::Robust, Some(certificate)) => {
-                    self.found.lower = radius;
-                    self.found.lower_by = outcome.decided_by;
-                    self.found.proof = Some(Proved { query, certificate });
-                    self.report();
+            let left = self.options.subproblems.saturating_sub(self.found.subproblems);
+            let most = effort.min(left);
+            match self.decide(&radius, most)? {
+                None if failed.is_none() => step = &step + &step,
+                None => {}
+                Some(open) => failed = Some(open),
+            }
+            if let Some(Failed { radius, reason, is_spent }) = &failed
+                && self.found.lower >= &self.kept * radius
+            {
+                // More effort helps only where that was lacking.
+                if !is_spent || most == left {
+                    self.found.reason = Some(self.clock.reason().unwrap_or(reason.clone()));
+                    return Ok(());
                 }
-                (Verdict::Violated(counterexample), _) => {
-                    let x = counterexample.input.nearest.iter().map(|&v| f64::from(v)).collect();
-                    let near = Near { distance: radius.to_f64(), disjunct: counterexample.disjunct, x };
-                    self.violated(counterexample, outcome.decided_by);
-                    self.settle(&near);
-                }
-                (Verdict::Unknown(reason), _) => failed = Some((radius, reason)),
-                (Verdict::Robust, None) => unreachable!("robust comes with its certificate"),
+                step = radius - &self.found.lower;
+                (effort, failed) = (effort.saturating_mul(GROWTH), None);
             }
         }
+        self.found.reason = None;
+        Ok(())
     }
 
-    /// A radius with few digits, hardly above `least`; `upper` is what the gap is a share of.
-    fn below(&self, least: &Rational, upper: &Rational) -> Rational {
+    /// Decides at one radius, takes what comes of it, and says why nothing does.
+    fn decide(&mut self, radius: &Rational, most: usize) -> Result<Option<Failed>, SearchError> {
+        let query = self.query.about(self.query.region().with_radius(radius.clone())?)?;
+        let mut options =
+            Options { time_limit: self.clock.remaining(), trust_solver: false, subproblems: most, ..*self.options };
+        // There was an attack.
+        options.attack.restarts = 0;
+        let outcome = decide_prepared(&query, self.network, &options, self.watch)?;
+        self.found.subproblems += outcome.subproblems;
+        self.found.check_time += outcome.check_time;
+        let is_spent = outcome.subproblems >= most;
+        match outcome.verdict {
+            Verdict::Robust => {
+                let Some(certificate) = outcome.certificate else { unreachable!("robust comes with its certificate") };
+                self.found.lower = radius.clone();
+                self.found.lower_by = outcome.decided_by;
+                self.found.proof = Some(Proved { query, certificate });
+                self.report();
+            }
+            Verdict::Violated(counterexample) => {
+                let x = counterexample.input.nearest.iter().map(|&v| f64::from(v)).collect();
+                let near = Near { distance: radius.to_f64(), disjunct: counterexample.disjunct, x };
+                self.violated(counterexample, outcome.decided_by);
+                self.settle(&near);
+                self.attack_near(vec![near])?;
+            }
+            Verdict::Unknown(reason) => return Ok(Some(Failed { radius: radius.clone(), reason, is_spent })),
+        }
+        Ok(None)
+    }
+
+    /// A radius with few digits in the lowest part of the gap from `least` to `upper`.
+    fn above(&self, least: &Rational, upper: &Rational) -> Rational {
         let gap = upper - least;
-        let most = least + &part(&gap, SLACK);
+        let most = least + &part(&gap, (1, 20));
         short(least, &most)
     }
 
@@ -273,6 +309,11 @@ impl Search<'_> {
         let width = upper - lower;
         short(&(lower + &part(&width, (9, 20))), &(lower + &part(&width, (11, 20))))
     }
+}
+
+fn sorted(mut near: Vec<Near>) -> Vec<Near> {
+    near.sort_by(|a, b| a.distance.total_cmp(&b.distance));
+    near
 }
 
 /// `numerator / denominator` of a number.
