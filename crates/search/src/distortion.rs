@@ -133,9 +133,11 @@ const ATTACKS: usize = 8;
 const FAILURES: usize = 2;
 /// Gradient steps, as multiples of those of an attack in one ball: for every class, and for the nearest ones.
 const STEPS: [usize; 2] = [2, 4];
-/// Subproblems that a proof may take in the first round, if it needs any, and by which factor that grows from round to round.
-const FIRST: usize = 2000;
+/// Subproblems that a proof may take in the second round, after one with none, and by which factor that grows from round to round.
+const SECOND: usize = 200;
 const GROWTH: usize = 4;
+/// A round is over where what it has not decided is closer to what is proved than this multiple of the gap.
+const CLOSE: i64 = 3;
 
 /// A radius that was not decided.
 struct Failed {
@@ -221,11 +223,11 @@ impl Search<'_> {
     }
 
     /// Decides at one radius after another until the interval is narrow enough. The first is where that would be so at once; from
-    /// what is not decided there it goes down by halves, and where that is as close as was asked for, up again in growing steps with more
-    /// effort.
+    /// what is not decided there it goes down by halves, and where that is close, up again in growing steps with more effort.
     fn prove(&mut self) -> Result<(), SearchError> {
-        let mut effort = FIRST;
+        let mut effort = 0;
         let mut step = self.eps.clone();
+        let close = &Rational::ONE - &(&Rational::from(CLOSE) * &(&Rational::ONE - &self.kept));
         // The least radius that so much effort does not decide.
         let mut failed: Option<Failed> = None;
         while !self.is_done() && self.found.lower != *self.eps {
@@ -250,17 +252,18 @@ impl Search<'_> {
                 None => {}
                 Some(open) => failed = Some(open),
             }
-            if let Some(Failed { radius, reason, is_spent }) = &failed
-                && self.found.lower >= &self.kept * radius
-            {
-                // More effort helps only where that was lacking.
-                if !is_spent || most == left {
-                    self.found.reason = Some(self.clock.reason().unwrap_or(reason.clone()));
-                    return Ok(());
-                }
-                step = radius - &self.found.lower;
-                (effort, failed) = (effort.saturating_mul(GROWTH), None);
+            let Some(Failed { radius, reason, is_spent }) = &failed else { continue };
+            let may_try_harder = *is_spent && most < left;
+            let close = if may_try_harder { &close } else { &self.kept };
+            if self.found.lower < close * radius {
+                continue;
             }
+            if !may_try_harder {
+                self.found.reason = Some(self.clock.reason().unwrap_or(reason.clone()));
+                return Ok(());
+            }
+            step = radius - &self.found.lower;
+            (effort, failed) = (effort.saturating_mul(GROWTH).max(SECOND), None);
         }
         self.found.reason = None;
         Ok(())
