@@ -88,7 +88,7 @@ impl Record {
     fn fits(&self, kind: &Kind) -> bool {
         match kind {
             Kind::Radii => self.verdict != Word::Measured,
-            Kind::Distortion { .. } => matches!(self.verdict, Word::Measured | Word::Unknown),
+            Kind::Distortion { .. } => self.verdict != Word::Violated,
         }
     }
 

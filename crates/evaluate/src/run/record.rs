@@ -21,7 +21,7 @@ pub struct Record {
     pub target: Option<usize>,
     /// `linf`, `l1` or `l2`.
     pub norm: String,
-    /// The radius asked about; for a distortion the largest that was looked at, or none.
+    /// The radius asked about; for a distortion the largest that was looked at.
     pub eps: Option<f64>,
     /// No allowed input within this distance changes the class, rounded down; where none is proved, 0.
     pub lower: f64,
@@ -49,7 +49,7 @@ pub struct Record {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Word {
-    /// No allowed input changes the class.
+    /// No allowed input changes the class; of a distortion, none within the largest distance that was looked at.
     Robust,
     /// One does.
     Violated,

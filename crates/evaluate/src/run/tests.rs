@@ -246,7 +246,7 @@ fn a_folder_holds_one_question_and_more_radii() {
         ("norm", Asked { norm: Norm::L1, ..asked() }),
         ("range", Asked { range: None, ..asked() }),
         ("targets", Asked { targets: Some(vec![1]), ..asked() }),
-        ("kind", Asked { kind: Kind::Distortion { gap: fraction("0.01") }, eps: Vec::new(), ..asked() }),
+        ("kind", Asked { kind: Kind::Distortion { gap: fraction("0.01") }, eps: vec![fraction("1")], ..asked() }),
     ] {
         match Folder::open(path, asked) {
             Err(RunError::Differs { differences, .. }) => {
