@@ -114,9 +114,9 @@ impl Worker {
         loop {
             let done = queue.take().and_then(|turn| {
                 let Some(turn) = turn else { return Ok(false) };
-                let is_first = turn.is_first;
+                let hard = if turn.is_first { 0 } else { turn.task.open.len() };
                 let left = self.turn(turn, results)?;
-                queue.give_back(is_first, left);
+                queue.give_back(hard, left);
                 Ok(true)
             });
             match done {
@@ -147,7 +147,7 @@ impl Worker {
             let index = task.index;
             let question = self.question(&example, index, position)?;
             let answer = self.answer(&question, task.found.as_deref(), &options);
-            let answer = answer.map_err(|source| RunError::Search { index, source })?;
+            let answer = answer.map_err(|source| RunError::Search { index, source: Box::new(source) })?;
             if is_short && answer.verdict == Word::Unknown && start.elapsed() >= first {
                 left.push((position, attempt));
                 continue;
@@ -252,7 +252,7 @@ fn question(
 ) -> Result<Question, RunError> {
     let perturbations = asked.perturbations(position).ok_or(RunError::Thread)?;
     Question::new(&work.network, example, None, perturbations, asked.targets.as_deref())
-        .map_err(|source| RunError::Question { index, source })
+        .map_err(|source| RunError::Question { index, source: Box::new(source) })
 }
 
 /// The digest by which a record tells which question it answers.
