@@ -1,4 +1,5 @@
-//! `cargo xtask digits`: draws the ten digits of `test-models/digits`, in the manner of MNIST but not taken from it.
+//! `cargo xtask digits`: draws the ten digits of `test-models/digits`, in the manner of MNIST but not taken from it, and lists
+//! them in `labels.csv`.
 
 use std::f64::consts::TAU;
 use std::fs::{self, File};
@@ -10,7 +11,7 @@ use anyhow::{Context, Result};
 /// Arguments of `cargo xtask digits`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Folder for 0.png to 9.png; test-models/digits if left out.
+    /// Folder for 0.png to 9.png and labels.csv; test-models/digits if left out.
     #[arg(long)]
     out: Option<PathBuf>,
 }
@@ -33,7 +34,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         let path = out.join(format!("{digit}.png"));
         write_png(&path, &render(&strokes(digit))).with_context(|| format!("cannot write {}", path.display()))?;
     }
-    println!("drew 0.png to 9.png in {}", out.display());
+    let list: String = (0..10).map(|digit| format!("{digit}.png,{digit}\n")).collect();
+    let path = out.join("labels.csv");
+    fs::write(&path, format!("file,label\n{list}")).with_context(|| format!("cannot write {}", path.display()))?;
+    println!("drew 0.png to 9.png in {}, labelled in labels.csv", out.display());
     Ok(())
 }
 

@@ -1,10 +1,9 @@
 //! Single images: PNG and NumPy files.
 
-use crate::{Example, pixel};
-use ndarray::ArrayD;
-use ndarray_npy::{ReadNpyError, ReadNpyExt, ReadableElement};
+use crate::npy::{self, Header};
+use crate::{Example, MAX_ELEMENTS, pixel};
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, Write};
+use std::io::{BufReader, ErrorKind, Read, Seek};
 use std::path::Path;
 
 /// An image that cannot be used.
@@ -38,9 +37,6 @@ pub enum ImageError {
     UnknownKind,
 }
 
-/// No image that a network reads is larger; a decoder's memory is bounded by this.
-const MAX_BYTES: usize = 64 << 20;
-
 /// Reads `.png` (8-bit grey or RGB, divided by 255) or `.npy` (float32 or float64 as they are, bytes divided by 255).
 pub fn read_image(path: &Path) -> Result<Example, ImageError> {
     let extension = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
@@ -52,7 +48,7 @@ pub fn read_image(path: &Path) -> Result<Example, ImageError> {
 }
 
 fn read_png(file: impl std::io::BufRead + Seek) -> Result<Example, ImageError> {
-    let decoder = png::Decoder::new_with_limits(file, png::Limits { bytes: MAX_BYTES });
+    let decoder = png::Decoder::new_with_limits(file, png::Limits { bytes: MAX_ELEMENTS });
     let mut reader = decoder.read_info()?;
     let kind = reader.output_color_type();
     let channels = match kind {
@@ -62,7 +58,7 @@ fn read_png(file: impl std::io::BufRead + Seek) -> Result<Example, ImageError> {
             return Err(ImageError::PngKind { found: format!("{colour:?} pixels of {} bits", depth as u8) });
         }
     };
-    let size = reader.output_buffer_size().filter(|&s| s <= MAX_BYTES);
+    let size = reader.output_buffer_size().filter(|&s| s <= MAX_ELEMENTS);
     let mut bytes = vec![0; size.ok_or_else(|| ImageError::PngKind { found: "too many pixels".into() })?];
     let info = reader.next_frame(&mut bytes)?;
     let (width, height) = (info.width as usize, info.height as usize);
@@ -74,37 +70,51 @@ fn read_png(file: impl std::io::BufRead + Seek) -> Result<Example, ImageError> {
 }
 
 fn read_npy(path: &Path) -> Result<Example, ImageError> {
-    let length = std::fs::metadata(path)?.len();
-    if length > MAX_BYTES as u64 {
-        return Err(ImageError::Npy("the file is too large for an input".into()));
+    let unreadable = |error: std::io::Error| match error.kind() {
+        ErrorKind::UnexpectedEof => ImageError::Npy("the file is shorter than it says".into()),
+        ErrorKind::InvalidData => ImageError::Npy(error.to_string()),
+        _ => ImageError::Io(error),
+    };
+    let mut reader = BufReader::new(File::open(path)?);
+    let Header { element, shape, fortran } = Header::read(&mut reader).map_err(unreadable)?;
+    let count: usize = shape.iter().product();
+    if !element.is_value() {
+        return Err(ImageError::Npy("expected float32, float64 or uint8 elements".into()));
     }
-    let mut bytes = Vec::new();
-    File::open(path)?.take(MAX_BYTES as u64).read_to_end(&mut bytes)?;
-    let (values, shape) = npy_array::<f32>(&bytes)?
-        .or(npy_array::<f64>(&bytes)?.map(|(v, s)| (v.into_iter().map(|v| v as f32).collect(), s)))
-        .or(npy_array::<u8>(&bytes)?.map(|(v, s)| (v.into_iter().map(pixel).collect(), s)))
-        .ok_or_else(|| ImageError::Npy("expected float32, float64 or uint8 elements".into()))?;
+    if count > MAX_ELEMENTS {
+        return Err(ImageError::Npy(format!("{count} elements are too many for an input")));
+    }
+    let mut values = element.values(&mut reader, count).map_err(unreadable)?;
+    if reader.read(&mut [0])? != 0 {
+        return Err(ImageError::Npy("the file is longer than it says".into()));
+    }
+    if fortran {
+        values = row_major(&values, &shape);
+    }
     if let Some(index) = values.iter().position(|v: &f32| !v.is_finite()) {
         return Err(ImageError::NotFinite { index, value: values[index] });
     }
     Ok(Example { values, shape, label: None })
 }
 
-type Array<T> = (Vec<T>, Vec<usize>);
-
-/// The elements in row-major order with their shape; `None` if the file holds another type.
-fn npy_array<T: ReadableElement + Clone>(bytes: &[u8]) -> Result<Option<Array<T>>, ImageError> {
-    match ArrayD::<T>::read_npy(bytes) {
-        Ok(array) => Ok(Some((array.iter().cloned().collect(), array.shape().to_vec()))),
-        Err(ReadNpyError::WrongDescriptor(_)) => Ok(None),
-        Err(e) => Err(ImageError::Npy(e.to_string())),
-    }
+/// The elements so that the last index runs fastest, of those whose first does.
+fn row_major(values: &[f32], shape: &[usize]) -> Vec<f32> {
+    let place = |mut index: usize| {
+        // The last index is the lowest digit of the one order and the highest of the other.
+        let mut stride = values.len();
+        shape.iter().rev().fold(0, |place, &extent| {
+            stride /= extent;
+            let digit = index % extent;
+            index /= extent;
+            place + digit * stride
+        })
+    };
+    (0..values.len()).map(|index| values[place(index)]).collect()
 }
 
 /// Writes values as a float32 `.npy` array, exactly.
 pub fn write_image(path: &Path, values: &[f32], shape: &[usize]) -> std::io::Result<()> {
-    let array = ndarray::ArrayViewD::from_shape(shape, values).map_err(std::io::Error::other)?;
     let mut bytes = Vec::new();
-    ndarray_npy::WriteNpyExt::write_npy(&array, &mut bytes).map_err(std::io::Error::other)?;
-    File::create(path)?.write_all(&bytes)
+    npy::write(&mut bytes, values, shape)?;
+    std::fs::write(path, bytes)
 }

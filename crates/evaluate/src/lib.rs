@@ -3,12 +3,14 @@
 //! Every input leaves here as an [`Example`]: float32 values, row-major `[channels, height, width]`, with bytes divided
 //! by 255 as the usual training pipelines do.
 
-mod dataset;
+mod data;
 mod image;
+mod npy;
 mod question;
 pub mod run;
+pub mod work;
 
-pub use dataset::{DataSet, DataSetError};
+pub use data::{DataSet, DataSetError, Examples, Images, Layout};
 pub use image::{ImageError, read_image, write_image};
 pub use question::{Perturbations, Question, QuestionError};
 
@@ -22,6 +24,9 @@ pub struct Example {
     /// The class that the data set gives it.
     pub label: Option<usize>,
 }
+
+/// The elements of the largest input that is read: 64 MiB of float32. No image that a network reads is larger.
+const MAX_ELEMENTS: usize = 1 << 24;
 
 /// The value of a byte of an image.
 fn pixel(byte: u8) -> f32 {

@@ -5,17 +5,21 @@ mod attack;
 mod bounds;
 mod boxes;
 mod check;
+mod collect;
 mod completions;
 mod config;
 mod convert;
+mod distortion;
 mod encode;
 mod error;
+mod evaluate;
 mod guard;
 mod help;
 mod images;
 mod inspect;
 mod man;
 mod networks;
+mod progress;
 mod question;
 mod report;
 mod robust;
@@ -103,6 +107,12 @@ struct Cli {
 enum Command {
     /// Decide whether any allowed perturbation of one input changes the network's answer
     Robust(robust::Args),
+    /// Measure how far the nearest input is that changes the network's answer, as a proved interval
+    Distortion(distortion::Args),
+    /// Evaluate a network over a data set
+    Evaluate(evaluate::Args),
+    /// Put run folders together that `evaluate` made
+    Collect(collect::Args),
     /// Decide a property in VNN-LIB
     Verify(verify::Args),
     /// Decide an instance of VNN-COMP and write the result as the competition reads it
@@ -141,6 +151,11 @@ impl Output {
         matches!(self.format, Format::Json | Format::Jsonl)
     }
 
+    /// Whether a command of many results prints each of them.
+    fn is_jsonl(self) -> bool {
+        self.format == Format::Jsonl
+    }
+
     /// Tells of a search since `start`, where that is asked for.
     fn watch(self, start: Instant) -> impl Fn(&Progress) + Sync {
         move |progress| {
@@ -157,6 +172,8 @@ impl Output {
                     let state = if *proved { "proved" } else { "open" };
                     format!("programs: disjunct {disjunct} {state} after {solved}")
                 }
+                Progress::Distortion { lower, upper: Some(upper) } => format!("distortion: {lower:.5} to {upper:.5}"),
+                Progress::Distortion { lower, upper: None } => format!("distortion: above {lower:.5}"),
                 Progress::Search { subproblems, open, margin } => {
                     format!("search: {subproblems} subproblems, {open} open, margin {margin:.5}")
                 }
@@ -199,6 +216,9 @@ pub(crate) fn run() -> Exit {
     };
     let result = match command {
         Command::Robust(args) => robust::run(args, output),
+        Command::Evaluate(args) => evaluate::run(args, output),
+        Command::Collect(args) => collect::run(args, output),
+        Command::Distortion(args) => distortion::run(args, output),
         Command::Verify(args) => verify::run(args, output),
         Command::Vnncomp(args) => vnncomp::run(args, output),
         Command::Supports(args) => supports::run(args),

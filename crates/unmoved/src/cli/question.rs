@@ -4,7 +4,8 @@ use super::{CliError, Output};
 use clap::ValueEnum;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use unmoved::evaluate::{DataSet, Example, Perturbations, Question, QuestionError, read_image};
+use unmoved::evaluate::run::{AskedModel, Fraction};
+use unmoved::evaluate::{DataSet, Example, Layout, Perturbations, Question, QuestionError, read_image};
 use unmoved::ir::{Network, Rational};
 use unmoved::property::Norm;
 use unmoved::{Choices, Model};
@@ -14,10 +15,10 @@ use unmoved::{Choices, Model};
 pub(crate) struct ChoiceArgs {
     /// Architecture of a safetensors file that does not carry one
     #[arg(long, value_name = "FILE")]
-    arch: Option<PathBuf>,
+    pub(crate) arch: Option<PathBuf>,
     /// Which output of an ONNX model, or any other value of its graph [default: its only output]
     #[arg(long, value_name = "NAME")]
-    output: Option<String>,
+    pub(crate) output: Option<String>,
 }
 
 impl ChoiceArgs {
@@ -42,10 +43,10 @@ pub(crate) struct ReadingArgs {
     pub(crate) choices: ChoiceArgs,
     /// The network expects (pixel - MEAN) / STD; one number, or one per channel
     #[arg(long, value_delimiter = ',', requires = "std", allow_hyphen_values = true)]
-    mean: Vec<Rational>,
+    pub(crate) mean: Vec<Rational>,
     /// See --mean
     #[arg(long, value_delimiter = ',', requires = "mean")]
-    std: Vec<Rational>,
+    pub(crate) std: Vec<Rational>,
 }
 
 impl ModelArgs {
@@ -61,6 +62,13 @@ impl ModelArgs {
 }
 
 impl ReadingArgs {
+    /// As the network of a run was read.
+    pub(crate) fn of_run(model: &AskedModel) -> Self {
+        let AskedModel { arch, output, mean, std, .. } = model.clone();
+        let [mean, std] = [mean, std].map(|values| values.into_iter().map(|Fraction(v)| v).collect());
+        Self { choices: ChoiceArgs { arch, output }, mean, std }
+    }
+
     pub(crate) fn read(&self, path: &Path, output: Output) -> Result<Network, CliError> {
         Ok(self.read_model(path, output)?.network)
     }
@@ -85,13 +93,16 @@ pub(crate) struct InputArgs {
     #[arg(long, value_name = "FILE", required_unless_present = "dataset",
           conflicts_with_all = ["dataset", "data", "index"])]
     image: Option<PathBuf>,
-    /// A test image of a data set
+    /// An image of a data set
     #[arg(long, requires = "data", requires = "index")]
     dataset: Option<DataSetName>,
-    /// The folder with the data set's files
-    #[arg(long, value_name = "DIR", requires = "dataset")]
+    /// The folder with the data set's files, or an .npz archive
+    #[arg(long, value_name = "PATH", requires = "dataset")]
     data: Option<PathBuf>,
-    /// Which test image, from 0; A..B for all from A up to B, without B
+    /// Where an array of images has its channels [default: refused where it is not clear]
+    #[arg(long, value_name = "ORDER", requires = "dataset")]
+    layout: Option<LayoutName>,
+    /// Which image, from 0; A..B for all from A up to B, without B
     #[arg(long, value_name = "N", requires = "dataset")]
     index: Option<Indices>,
     /// The right class [default: the data set's, else the one that the network predicts]
@@ -101,7 +112,7 @@ pub(crate) struct InputArgs {
 
 /// One index or a range of them.
 #[derive(Debug, Clone)]
-pub(crate) struct Indices(std::ops::Range<usize>);
+pub(crate) struct Indices(pub(crate) std::ops::Range<usize>);
 
 impl std::str::FromStr for Indices {
     type Err = String;
@@ -121,10 +132,41 @@ impl std::str::FromStr for Indices {
     }
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum DataSetName {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DataSetName {
+    /// MNIST's IDX files, packed by gzip or not
     Mnist,
+    /// CIFAR-10's binary form
     Cifar10,
+    /// PNGs, listed in labels.csv
+    Pngs,
+    /// NumPy arrays: an .npz archive, or .npy files in a folder
+    Arrays,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LayoutName {
+    /// Channels, height, width
+    Chw,
+    /// Height, width, channels
+    Hwc,
+}
+
+impl DataSetName {
+    /// The data set that is meant; only arrays may have a layout.
+    pub(crate) fn with_layout(self, layout: Option<LayoutName>) -> Result<DataSet, CliError> {
+        let layout = layout.map(|layout| match layout {
+            LayoutName::Chw => Layout::Chw,
+            LayoutName::Hwc => Layout::Hwc,
+        });
+        match self {
+            Self::Arrays => Ok(DataSet::Arrays(layout)),
+            _ if layout.is_some() => Err(CliError::new("U0001", "--layout: only arrays have one")),
+            Self::Mnist => Ok(DataSet::Mnist),
+            Self::Cifar10 => Ok(DataSet::Cifar10),
+            Self::Pngs => Ok(DataSet::Pngs),
+        }
+    }
 }
 
 /// Which perturbations.
@@ -133,6 +175,13 @@ pub(crate) struct RegionArgs {
     /// How far an input may be perturbed, in the units of the pixels: 0.05, 8/255
     #[arg(long, allow_hyphen_values = true)]
     eps: Rational,
+    #[command(flatten)]
+    norm: NormArgs,
+}
+
+/// How perturbations are measured, and what is valid at all.
+#[derive(clap::Args)]
+pub(crate) struct NormArgs {
     /// How perturbations are measured
     #[arg(long, default_value = "linf")]
     norm: NormName,
@@ -173,12 +222,24 @@ pub(crate) fn only(
     targets: &TargetArgs,
     output: Output,
 ) -> Result<Question, CliError> {
+    only_within(model, input, |_| Ok(region.perturbations()), targets, output)
+}
+
+/// The same, with perturbations that depend on how many elements an input has.
+pub(crate) fn only_within(
+    model: &ModelArgs,
+    input: &InputArgs,
+    perturbations: impl FnOnce(usize) -> Result<Perturbations, CliError>,
+    targets: &TargetArgs,
+    output: Output,
+) -> Result<Question, CliError> {
     let network = Arc::new(model.read(output)?);
+    let perturbations = perturbations(network.input().shape.len())?;
     let mut examples = input.read()?;
     let (Some((_, example)), true) = (examples.pop(), examples.is_empty()) else {
         return Err(CliError::new("U0001", "--index: this command takes one image at a time"));
     };
-    let question = about(&network, &example, model, input, region, targets)?;
+    let question = about(&network, &example, model, input, perturbations, targets)?;
     let origin = match (input.label, example.label) {
         (Some(_), _) => "as given",
         (None, Some(_)) => "the data set's",
@@ -202,11 +263,11 @@ pub(crate) fn about(
     example: &Example,
     model: &ModelArgs,
     input: &InputArgs,
-    region: &RegionArgs,
+    perturbations: Perturbations,
     targets: &TargetArgs,
 ) -> Result<Question, CliError> {
     let targets = (!targets.targets.is_empty()).then_some(&targets.targets[..]);
-    Question::new(network, example, input.label, region.perturbations(), targets).map_err(|error| match error {
+    Question::new(network, example, input.label, perturbations, targets).map_err(|error| match error {
         QuestionError::Shape { .. } => {
             CliError::from(error).note(format_args!("the network is {}", model.model.display()))
         }
@@ -219,17 +280,24 @@ pub(crate) fn about(
 pub(crate) struct TargetArgs {
     /// Ask only about these other classes [default: all]
     #[arg(long, alias = "target", value_name = "N", value_delimiter = ',')]
-    targets: Vec<usize>,
+    pub(crate) targets: Vec<usize>,
 }
 
 impl RegionArgs {
     pub(crate) fn perturbations(&self) -> Perturbations {
+        let (norm, range) = self.norm.get();
+        Perturbations { norm, eps: self.eps.clone(), range }
+    }
+}
+
+impl NormArgs {
+    pub(crate) fn get(&self) -> (Norm, Option<(Rational, Rational)>) {
         let norm = match self.norm {
             NormName::Linf => Norm::Linf,
             NormName::L1 => Norm::L1,
             NormName::L2 => Norm::L2,
         };
-        Perturbations { norm, eps: self.eps.clone(), range: self.range.0.clone() }
+        (norm, self.range.0.clone())
     }
 }
 
@@ -242,11 +310,7 @@ impl InputArgs {
                 Ok(vec![(None, read?)])
             }
             (None, Some(name), Some(folder), Some(Indices(range))) => {
-                let set = match name {
-                    DataSetName::Mnist => DataSet::Mnist,
-                    DataSetName::Cifar10 => DataSet::Cifar10,
-                };
-                let examples = set.read_test(folder, range.clone())?;
+                let examples = name.with_layout(self.layout)?.read_test(folder, range.clone())?;
                 Ok(range.clone().map(Some).zip(examples).collect())
             }
             _ => Err(CliError::new("U0001", "no input: give --image, or --dataset with --data and --index")),
