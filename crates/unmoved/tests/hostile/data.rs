@@ -66,7 +66,7 @@ fn fifo(path: &Path) {
 
 /// A grey PNG with these extents, whatever its pixels are.
 fn png(width: u32, height: u32, pixels: &[u8]) -> Vec<u8> {
-    let rows: Vec<u8> = pixels.chunks(width as usize).flat_map(|row| [&[0], row].concat()).collect();
+    let rows: Vec<u8> = pixels.chunks((width as usize).max(1)).flat_map(|row| [&[0], row].concat()).collect();
     let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), Compression::best());
     let packed = packed.write_all(&rows).and_then(|()| packed.finish()).expect("memory is writable");
     let chunk = |kind: &[u8; 4], data: &[u8]| {
@@ -204,7 +204,7 @@ fn archives() -> Vec<Case> {
         spoilt("zero-times-past-usize", |m| {
             m[0] = Member::new("x.npy", array("<f4", "(1, 0, 4294967296, 4294967296)", &[0; 8]));
         }),
-        spoilt("packed-past-the-end", |m| m[0].packed = u32::MAX - 1),
+        spoilt("packed-past-the-end", |m| m[0].packed = u32::MAX - 1).may_be_answered(),
         spoilt("length-that-lies", |m| m[0].length = u32::MAX - 1).may_be_answered(),
         spoilt("length-of-zero", |m| m[0].length = 0),
         spoilt("wrong-checksum", |m| m[0].crc = 0),
