@@ -8,6 +8,7 @@ mod image;
 mod npy;
 mod question;
 pub mod run;
+pub mod work;
 
 pub use data::{DataSet, DataSetError, Examples, Images, Layout};
 pub use image::{ImageError, read_image, write_image};

@@ -114,6 +114,11 @@ impl DataSet {
 }
 
 impl Images {
+    /// Where they are.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// How many there are. The files say so; whether they are all there is known when they are read.
     pub fn len(&self) -> usize {
         self.set.len()

@@ -1,5 +1,18 @@
 //! Run folders: a network over a data set, one record a question, resumed wherever it was stopped.
 
+mod answers;
+mod asked;
+mod error;
+mod folder;
+mod line;
 mod record;
+mod summary;
 
+pub use answers::Answers;
+pub use asked::{Asked, AskedData, AskedModel, Fraction, Kind, Shard};
+pub use error::RunError;
+pub(crate) use folder::{Folder, Keeper, hex};
+pub use folder::{KeptKind, Run, kept_path, read};
+pub(crate) use line::MISCLASSIFIED;
 pub use record::{Kept, Record, Word};
+pub use summary::{Counts, Distortions, Summary};

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 use unmoved::core::{EncodeError, SolverError};
+use unmoved::evaluate::run::RunError;
 use unmoved::evaluate::{DataSetError, QuestionError};
 use unmoved::property::vnnlib::{VnnlibError, VnnlibProblem, WriteError};
 use unmoved::search::SearchError;
@@ -151,5 +152,33 @@ impl From<DataSetError> for CliError {
         let missing = matches!(error, DataSetError::Missing { .. });
         let shown = Self::new("U0401", error);
         if missing { shown.help("cargo xtask download mnist|cifar10 fetches those data sets") } else { shown }
+    }
+}
+
+impl From<RunError> for CliError {
+    fn from(error: RunError) -> Self {
+        let shown = |code| Self::new(code, &error);
+        match &error {
+            RunError::Write { .. } => {
+                shown("U0002").help("what was reported is kept; the same command goes on from there")
+            }
+            RunError::Read { .. } => shown("U0003"),
+            RunError::Locked { .. } => shown("U0600").help("wait for it, or give another folder with --run"),
+            RunError::Differs { differences, .. } => differences
+                .iter()
+                .fold(shown("U0601"), Self::note)
+                .help("a folder holds one question about one list of images; give another one with --run"),
+            RunError::Foreign { .. } => shown("U0601").help("give another folder with --run"),
+            RunError::Asked { .. } => shown("U0602"),
+            RunError::Contradiction { .. } => shown("U0603"),
+            RunError::Thread => shown("U0301"),
+            RunError::Question { .. } => shown("U0402"),
+            RunError::Search { .. } => shown("U0300"),
+            RunError::Data(_) | RunError::Network(_) => match error {
+                RunError::Data(error) => error.into(),
+                RunError::Network(error) => error.into(),
+                _ => shown("U0301"),
+            },
+        }
     }
 }

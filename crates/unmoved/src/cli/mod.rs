@@ -8,10 +8,12 @@ mod check;
 mod convert;
 mod encode;
 mod error;
+mod evaluate;
 mod guard;
 mod images;
 mod inspect;
 mod networks;
+mod progress;
 mod question;
 mod report;
 mod robust;
@@ -64,6 +66,8 @@ enum Format {
     Text,
     /// One JSON object.
     Json,
+    /// One JSON object a line, as each result is there.
+    Jsonl,
 }
 
 /// Proves that a neural network's answer stays unmoved under every allowed perturbation of its input, or shows the
@@ -81,7 +85,7 @@ struct Cli {
     /// Print its version
     #[arg(long, short = 'V', exclusive = true)]
     version: bool,
-    /// Print results for people or as one JSON object
+    /// Print results for people or as JSON
     #[arg(long, global = true, display_order = 1000, default_value = "text")]
     format: Format,
     /// Print results only, no notes about how they came about
@@ -96,6 +100,8 @@ struct Cli {
 enum Command {
     /// Decide whether any allowed perturbation of one input changes the network's answer
     Robust(robust::Args),
+    /// Evaluate a network over a data set
+    Evaluate(evaluate::Args),
     /// Decide a property in VNN-LIB
     Verify(verify::Args),
     /// Decide an instance of VNN-COMP and write the result where the competition looks for it
@@ -125,8 +131,14 @@ struct Output {
 }
 
 impl Output {
+    /// Whether objects are printed. A command with one result, or one object a result, prints the same as `json` and as `jsonl`.
     fn is_json(self) -> bool {
-        self.format == Format::Json
+        matches!(self.format, Format::Json | Format::Jsonl)
+    }
+
+    /// Whether a command of many results prints each of them.
+    fn is_jsonl(self) -> bool {
+        self.format == Format::Jsonl
     }
 
     /// Tells of a search since `start`, where that is asked for.
@@ -183,6 +195,7 @@ pub(crate) fn run() -> Exit {
     };
     let result = match command {
         Command::Robust(args) => robust::run(args, output),
+        Command::Evaluate(args) => evaluate::run(args, output),
         Command::Verify(args) => verify::run(args, output),
         Command::Vnncomp(args) => vnncomp::run(args, output),
         Command::Supports(args) => supports::run(args),

@@ -14,10 +14,10 @@ use unmoved::{Choices, Model};
 pub(crate) struct ChoiceArgs {
     /// Architecture of a safetensors file that does not carry one
     #[arg(long, value_name = "FILE")]
-    arch: Option<PathBuf>,
+    pub(crate) arch: Option<PathBuf>,
     /// Which output of an ONNX model, or any other value of its graph [default: its only output]
     #[arg(long, value_name = "NAME")]
-    output: Option<String>,
+    pub(crate) output: Option<String>,
 }
 
 impl ChoiceArgs {
@@ -42,10 +42,10 @@ pub(crate) struct ReadingArgs {
     pub(crate) choices: ChoiceArgs,
     /// The network expects (pixel - MEAN) / STD; one number, or one per channel
     #[arg(long, value_delimiter = ',', requires = "std", allow_hyphen_values = true)]
-    mean: Vec<Rational>,
+    pub(crate) mean: Vec<Rational>,
     /// See --mean
     #[arg(long, value_delimiter = ',', requires = "mean")]
-    std: Vec<Rational>,
+    pub(crate) std: Vec<Rational>,
 }
 
 impl ModelArgs {
@@ -103,7 +103,7 @@ pub(crate) struct InputArgs {
 
 /// One index or a range of them.
 #[derive(Debug, Clone)]
-pub(crate) struct Indices(std::ops::Range<usize>);
+pub(crate) struct Indices(pub(crate) std::ops::Range<usize>);
 
 impl std::str::FromStr for Indices {
     type Err = String;
@@ -166,6 +166,13 @@ pub(crate) struct RegionArgs {
     /// How far an input may be perturbed, in the units of the pixels: 0.05, 8/255
     #[arg(long, allow_hyphen_values = true)]
     eps: Rational,
+    #[command(flatten)]
+    measure: MeasureArgs,
+}
+
+/// How perturbations are measured, and which inputs there are.
+#[derive(clap::Args)]
+pub(crate) struct MeasureArgs {
     /// How perturbations are measured
     #[arg(long, default_value = "linf")]
     norm: NormName,
@@ -252,17 +259,26 @@ pub(crate) fn about(
 pub(crate) struct TargetArgs {
     /// Ask only about these other classes [default: all]
     #[arg(long, alias = "target", value_name = "N", value_delimiter = ',')]
-    targets: Vec<usize>,
+    pub(crate) targets: Vec<usize>,
 }
 
 impl RegionArgs {
     pub(crate) fn perturbations(&self) -> Perturbations {
-        let norm = match self.norm {
+        Perturbations { norm: self.measure.norm(), eps: self.eps.clone(), range: self.measure.range() }
+    }
+}
+
+impl MeasureArgs {
+    pub(crate) fn norm(&self) -> Norm {
+        match self.norm {
             NormName::Linf => Norm::Linf,
             NormName::L1 => Norm::L1,
             NormName::L2 => Norm::L2,
-        };
-        Perturbations { norm, eps: self.eps.clone(), range: self.range.0.clone() }
+        }
+    }
+
+    pub(crate) fn range(&self) -> Option<(Rational, Rational)> {
+        self.range.0.clone()
     }
 }
 

@@ -1,0 +1,173 @@
+//! How many of the questions are answered, and how.
+
+use super::line::MISCLASSIFIED;
+use super::{Answers, Asked, Kind, Word};
+use std::fmt;
+
+/// The answers at one radius.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// The images that are asked about.
+    pub images: usize,
+    /// No allowed perturbation changes the class.
+    pub robust: usize,
+    /// The unperturbed image is not taken for what it is.
+    pub misclassified: usize,
+    /// An allowed perturbation changes the class.
+    pub adversarial: usize,
+    /// Tried, and not decided.
+    pub undecided: usize,
+}
+
+impl Counts {
+    /// Not decided, tried or not.
+    pub fn unknown(&self) -> usize {
+        self.images - self.robust - self.misclassified - self.adversarial
+    }
+
+    /// Not tried.
+    pub fn untried(&self) -> usize {
+        self.unknown() - self.undecided
+    }
+
+    /// The share of images with an adversarial example, as an interval of fractions; the misclassified ones are among them.
+    pub fn error(&self) -> [f64; 2] {
+        let violated = self.misclassified + self.adversarial;
+        [violated, violated + self.unknown()].map(|n| n as f64 / self.images.max(1) as f64)
+    }
+}
+
+/// `adversarial error in [4.38, 4.38] % (189 misclassified, 249 with an adversarial example, 0 unknown of 10000)`
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let violated = self.misclassified + self.adversarial;
+        let [low, high] = [percent_down(violated, self.images), percent_up(violated + self.unknown(), self.images)];
+        let Self { images, misclassified, adversarial, .. } = self;
+        write!(
+            f,
+            "adversarial error in [{low}, {high}] % ({misclassified} misclassified, {adversarial} with an adversarial example, \
+             {} unknown of {images})",
+            self.unknown()
+        )
+    }
+}
+
+/// Hundredths of a percent, rounded down, with two digits after the point.
+fn percent_down(part: usize, whole: usize) -> String {
+    hundredths(part as u128 * 10_000 / (whole as u128).max(1))
+}
+
+fn percent_up(part: usize, whole: usize) -> String {
+    hundredths((part as u128 * 10_000).div_ceil((whole as u128).max(1)))
+}
+
+fn hundredths(value: u128) -> String {
+    format!("{}.{:02}", value / 100, value % 100)
+}
+
+/// The answers of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Summary {
+    /// For each radius.
+    Radii(Vec<Counts>),
+    /// Of all images.
+    Distortions(Distortions),
+}
+
+/// How far the nearest inputs are that change the class.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Distortions {
+    /// The images that are asked about.
+    pub images: usize,
+    /// Known as closely as was asked for.
+    pub measured: usize,
+    /// Of these, at distance 0.
+    pub misclassified: usize,
+    /// Tried, and known less closely or not at all.
+    pub undecided: usize,
+    /// The mean of the lower and of the upper ends of those that are measured; none if none is.
+    pub mean: Option<[f64; 2]>,
+    /// Their medians.
+    pub median: Option<[f64; 2]>,
+}
+
+impl Summary {
+    /// Counts what is known of the questions in `asked`; there may be answers to others.
+    pub fn new(asked: &Asked, answers: &Answers) -> Self {
+        let images = asked.images();
+        if let Kind::Distortion { .. } = asked.kind {
+            return Self::Distortions(distortions(images, answers));
+        }
+        let mut counts = vec![Counts { images, ..Counts::default() }; asked.per_image()];
+        for (_, record) in answers.iter() {
+            let Some(position) = asked.position(record.eps) else { continue };
+            let counts = &mut counts[position];
+            match record.verdict {
+                Word::Robust => counts.robust += 1,
+                Word::Violated if record.reason.as_deref() == Some(MISCLASSIFIED) => counts.misclassified += 1,
+                Word::Violated => counts.adversarial += 1,
+                Word::Unknown | Word::Measured => counts.undecided += 1,
+            }
+        }
+        Self::Radii(counts)
+    }
+
+    /// How many questions are not decided, tried or not.
+    pub fn unknown(&self) -> usize {
+        match self {
+            Self::Radii(counts) => counts.iter().map(Counts::unknown).sum(),
+            Self::Distortions(d) => d.images - d.measured,
+        }
+    }
+
+    /// How many questions have not been tried.
+    pub fn untried(&self) -> usize {
+        match self {
+            Self::Radii(counts) => counts.iter().map(Counts::untried).sum(),
+            Self::Distortions(d) => d.images - d.measured - d.undecided,
+        }
+    }
+}
+
+fn distortions(images: usize, answers: &Answers) -> Distortions {
+    let mut found = Distortions { images, ..Distortions::default() };
+    let [mut lower, mut upper] = [const { Vec::new() }; 2];
+    for (_, record) in answers.iter() {
+        match (record.verdict, record.upper) {
+            (Word::Measured, Some(end)) => {
+                found.measured += 1;
+                found.misclassified += usize::from(record.reason.as_deref() == Some(MISCLASSIFIED));
+                lower.push(record.lower);
+                upper.push(end);
+            }
+            _ => found.undecided += 1,
+        }
+    }
+    found.mean = mean(&lower).zip(mean(&upper)).map(|(l, u)| [l, u]);
+    found.median = median(&mut lower).zip(median(&mut upper)).map(|(l, u)| [l, u]);
+    found
+}
+
+fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+fn median(values: &mut [f64]) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() % 2 {
+        1 => values.get(middle).copied(),
+        _ => Some((values.get(middle.checked_sub(1)?)? + values.get(middle)?) / 2.0),
+    }
+}
+
+/// `distortion of 18 of 20 images measured (1 misclassified): mean in [0.1021, 0.1030], median in [0.0994, 0.1003]`
+impl fmt::Display for Distortions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { images, measured, misclassified, mean, median, .. } = self;
+        write!(f, "distortion of {measured} of {images} images measured ({misclassified} misclassified)")?;
+        let Some(([a, b], [c, d])) = mean.zip(*median) else { return Ok(()) };
+        let ([a, c], [b, d]) = ([a, c].map(|v| (v * 1e4).floor() / 1e4), [b, d].map(|v| (v * 1e4).ceil() / 1e4));
+        write!(f, ": mean in [{a:.4}, {b:.4}], median in [{c:.4}, {d:.4}]")
+    }
+}

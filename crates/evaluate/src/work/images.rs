@@ -1,0 +1,55 @@
+//! The images of a run.
+
+use crate::run::{Asked, RunError, hex};
+use crate::{Example, Examples, Images};
+use sha2::{Digest as _, Sha256};
+
+/// The SHA-256, in hexadecimal, of the images at the indices that are asked about, whatever the shard: of each its label, its shape and
+/// its values.
+pub(crate) fn digest(images: &Images, asked: &Asked) -> Result<String, RunError> {
+    let mut hash = Sha256::new();
+    for example in images.read(asked.indices.clone())? {
+        let Example { values, shape, label } = example?;
+        hash.update(label.map_or(u64::MAX, |label| label as u64).to_le_bytes());
+        hash.update((shape.len() as u64).to_le_bytes());
+        shape.iter().for_each(|&extent| hash.update((extent as u64).to_le_bytes()));
+        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        hash.update(bytes);
+    }
+    Ok(hex(&hash.finalize()))
+}
+
+/// Reads images whose indices mostly ascend: one after another where they follow each other.
+pub(crate) struct Reader {
+    at: usize,
+    examples: Option<Examples>,
+}
+
+/// Images are passed over, not sought, if they are no more than this.
+const NEAR: usize = 256;
+
+impl Reader {
+    pub(crate) fn new() -> Self {
+        Self { at: 0, examples: None }
+    }
+
+    pub(crate) fn read(&mut self, images: &Images, index: usize) -> Result<Example, RunError> {
+        if index < self.at || index - self.at > NEAR {
+            self.examples = None;
+        }
+        let examples = match &mut self.examples {
+            Some(examples) => examples,
+            empty => {
+                self.at = index;
+                empty.insert(images.read(index..images.len().max(index + 1))?)
+            }
+        };
+        let example = examples.nth(index - self.at).unwrap_or(Err(crate::DataSetError::NoSuchImage {
+            path: images.path().to_owned(),
+            index,
+            count: images.len(),
+        }));
+        self.at = index + 1;
+        Ok(example?)
+    }
+}
