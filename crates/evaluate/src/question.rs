@@ -4,7 +4,7 @@ use crate::Example;
 use std::fmt;
 use std::sync::Arc;
 use unmoved_ir::{IrError, Network, Rational, Shape};
-use unmoved_property::{Conjunction, Constraint, Counterexample, InputRegion, Norm, PropertyError, Query};
+use unmoved_property::{Conjunction, Constraint, Counterexample, InputRegion, Norm, PropertyError, Query, RegionKind};
 
 /// Which perturbations are allowed, of any input.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +38,8 @@ pub struct Question {
     pub targets: Vec<usize>,
     /// The perturbations.
     pub perturbations: Perturbations,
+    /// The shape of the input as it was given: of an image, whatever the network reads it as.
+    pub shape: Vec<usize>,
 }
 
 /// A question that cannot be asked.
@@ -97,7 +99,18 @@ impl Question {
             let unsafe_set = all.iter().map(|&t| Conjunction(vec![Constraint::at_most(label, t)])).collect();
             query = Query::new(network.clone(), query.region().clone(), unsafe_set)?;
         }
-        Ok(Self { query, label, predicted, targets: all, perturbations })
+        Ok(Self { query, label, predicted, targets: all, perturbations, shape: example.shape.clone() })
+    }
+
+    /// How far a counterexample is from the input, in float64; `None` if the region is no ball.
+    pub fn distance(&self, counterexample: &Counterexample) -> Option<f64> {
+        let RegionKind::Ball { centre, .. } = self.query.region().kind() else { return None };
+        let differences = counterexample.input.nearest.iter().zip(centre).map(|(x, c)| (f64::from(*x) - c).abs());
+        Some(match self.perturbations.norm {
+            Norm::Linf => differences.fold(0.0, f64::max),
+            Norm::L1 => differences.sum(),
+            Norm::L2 => differences.map(|d| d * d).sum::<f64>().sqrt(),
+        })
     }
 
     /// The class that a counterexample is taken for: the one that a user would see, with the largest logit in float32, if it is

@@ -8,6 +8,8 @@ mod attempt;
 mod images;
 mod queue;
 
+pub(crate) use images::digest as image_digest;
+
 use crate::Images;
 use crate::run::{Answers, Asked, Folder, Kind, Record, Run, RunError, Summary, Word};
 use attempt::Worker;

@@ -5,9 +5,10 @@ use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
-use unmoved::evaluate::write_image;
+use unmoved::evaluate::picture::{ImageShape, Triptych};
+use unmoved::evaluate::{Question, write_image};
 use unmoved::ir::Network;
-use unmoved::property::{Counterexample, Query, Reason, Verdict};
+use unmoved::property::{Counterexample, Query, Reason, RegionKind, Verdict};
 use unmoved::search::{AttackOptions, Engine, Options, Outcome};
 
 /// Where proofs and counterexamples go.
@@ -21,6 +22,14 @@ pub(crate) struct KeepArgs {
     pub(crate) counterexample: Option<PathBuf>,
 }
 
+/// Where the picture of a counterexample goes.
+#[derive(clap::Args)]
+pub(crate) struct PictureArgs {
+    /// Draw the input that changes the answer here, as a PNG: the original, the other one, and their difference
+    #[arg(long, value_name = "FILE")]
+    pub(crate) picture: Option<PathBuf>,
+}
+
 impl KeepArgs {
     /// Writes what stands behind a verdict.
     pub(crate) fn save(&self, query: &Query, outcome: &Outcome) -> Result<(), CliError> {
@@ -28,6 +37,23 @@ impl KeepArgs {
             save_certificate(path, query, outcome)?;
         }
         save_input(self.counterexample.as_deref(), query, &outcome.verdict)
+    }
+}
+
+impl PictureArgs {
+    /// Draws the counterexample of a verdict that has one.
+    pub(crate) fn save(&self, question: &Question, verdict: &Verdict) -> Result<(), CliError> {
+        let (Some(path), Verdict::Violated(c)) = (&self.picture, verdict) else { return Ok(()) };
+        let RegionKind::Ball { centre, .. } = question.query.region().kind() else { return Ok(()) };
+        let shape = ImageShape::of(&question.shape).ok_or_else(|| {
+            CliError::new("U0403", format_args!("--picture: an input of the shape {:?} is no image", question.shape))
+        })?;
+        let original: Vec<f32> = centre.iter().map(|&v| v as f32).collect();
+        let distance = question.distance(c).map(|d| format!("{} {d:.4}", question.perturbations.norm.name()));
+        let captions = [question.label.to_string(), question.taken_for(c).to_string(), distance.unwrap_or_default()];
+        let picture = Triptych { shape, original: &original, perturbed: &c.input.nearest, captions };
+        let png = picture.png().map_err(|e| CliError::new("U0403", e))?;
+        std::fs::write(path, png).map_err(|e| CliError::write(path, e))
     }
 }
 

@@ -13,6 +13,7 @@ mod guard;
 mod images;
 mod inspect;
 mod networks;
+mod page;
 mod progress;
 mod question;
 mod report;
@@ -102,6 +103,8 @@ enum Command {
     Robust(robust::Args),
     /// Evaluate a network over a data set
     Evaluate(evaluate::Args),
+    /// Write the page about a run of `evaluate`
+    Report(page::Args),
     /// Decide a property in VNN-LIB
     Verify(verify::Args),
     /// Decide an instance of VNN-COMP and write the result where the competition looks for it
@@ -196,6 +199,7 @@ pub(crate) fn run() -> Exit {
     let result = match command {
         Command::Robust(args) => robust::run(args, output),
         Command::Evaluate(args) => evaluate::run(args, output),
+        Command::Report(args) => page::run(args, output),
         Command::Verify(args) => verify::run(args, output),
         Command::Vnncomp(args) => vnncomp::run(args, output),
         Command::Supports(args) => supports::run(args),

@@ -41,15 +41,8 @@ impl Report<'_> {
     }
 
     fn distance(&self, c: &Counterexample) -> String {
-        use unmoved::property::{Norm, RegionKind};
-        let RegionKind::Ball { centre, .. } = self.question.query.region().kind() else { return String::new() };
-        let differences = c.input.nearest.iter().zip(centre).map(|(x, c)| (f64::from(*x) - c).abs());
-        let distance = match self.question.perturbations.norm {
-            Norm::Linf => differences.fold(0.0, f64::max),
-            Norm::L1 => differences.sum(),
-            Norm::L2 => differences.map(|d| d * d).sum::<f64>().sqrt(),
-        };
-        format!("{} distance {distance:.4}", self.question.perturbations.norm.name())
+        let norm = self.question.perturbations.norm.name();
+        self.question.distance(c).map(|distance| format!("{norm} distance {distance:.4}")).unwrap_or_default()
     }
 
     pub(crate) fn json(&self) -> String {
