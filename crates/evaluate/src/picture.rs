@@ -94,7 +94,7 @@ impl Triptych<'_> {
         let (width, height) = (shape.width * factor, shape.height * factor);
         let differences = self.differences();
         let most = differences.iter().fold(0.0f64, |most, d| most.max(d.abs()));
-        let labels = [most, 0.0, -most].map(|value| format!("{value:+.4}"));
+        let labels = [format!("{most:+.4}"), " 0".into(), format!("{:+.4}", -most)];
         let scale = BAR + 10 + get_raster_width(FontWeight::Regular, HEIGHT) * labels[0].len().max(7);
         let mut canvas =
             Canvas::new(GAP + 3 * (width + GAP) + scale + GAP.saturating_sub(8), GAP + height + CAPTION + 6);
@@ -235,5 +235,66 @@ impl Canvas {
 
     fn png(&self) -> Result<Vec<u8>, PictureError> {
         encode(self.width, self.height, png::ColorType::Rgb, self.pixels.as_flattened())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The colour at a place.
+    fn decode(png: &[u8]) -> (usize, impl Fn(usize, usize) -> Rgb + use<>) {
+        let mut reader = png::Decoder::new(std::io::Cursor::new(png)).read_info().unwrap();
+        let mut bytes = vec![0; reader.output_buffer_size().unwrap()];
+        let info = reader.next_frame(&mut bytes).unwrap();
+        let width = info.width as usize;
+        (width, move |x, y| bytes[3 * (y * width + x)..][..3].try_into().unwrap())
+    }
+
+    fn triptych<'a>(shape: &[usize], original: &'a [f32], perturbed: &'a [f32]) -> Triptych<'a> {
+        let captions = ["7".into(), "3".into(), "linf 0.5000".into()];
+        Triptych { shape: ImageShape::of(shape).unwrap(), original, perturbed, captions }
+    }
+
+    #[test]
+    fn pixels_are_enlarged_and_differences_have_their_sign() {
+        let png = triptych(&[1, 2, 2], &[0.0, 1.0, 0.2, 0.5], &[0.5, 0.5, 0.2, 0.5]).png().unwrap();
+        let (_, at) = decode(&png);
+        // Each pixel is 140 wide and high.
+        let panel = |k: usize, x: usize, y: usize| at(GAP + k * (280 + GAP) + x, GAP + y);
+        assert_eq!([panel(0, 0, 0), panel(0, 139, 139), panel(0, 140, 0)], [[0; 3], [0; 3], WHITE]);
+        assert_eq!([panel(1, 0, 0), panel(0, 0, 279)], [[128; 3], [51; 3]]);
+        let (more, less, same) = (panel(2, 0, 0), panel(2, 279, 0), panel(2, 0, 279));
+        assert!(more[0] > more[2] && less[2] > less[0] && same == WHITE, "{more:?} {less:?} {same:?}");
+    }
+
+    #[test]
+    fn of_three_channels_the_largest_difference_is_shown() {
+        let original = [0.5f32; 12];
+        let mut perturbed = original;
+        (perturbed[0], perturbed[4], perturbed[5]) = (0.6, 0.1, 0.9);
+        let png = triptych(&[3, 2, 2], &original, &perturbed).png().unwrap();
+        let (_, at) = decode(&png);
+        let left = GAP + 2 * (280 + GAP);
+        assert_eq!([at(left, GAP), at(left + 140, GAP)], [diverging(-1.0), diverging(1.0)]);
+        assert_eq!(at(GAP, GAP), [128; 3]);
+    }
+
+    #[test]
+    fn the_same_inputs_give_a_picture_without_a_difference_and_the_same_bytes() {
+        let values = [0.1f32; 28 * 28];
+        let png = triptych(&[1, 28, 28], &values, &values).png().unwrap();
+        assert_eq!(png, triptych(&[28, 28], &values, &values).png().unwrap());
+        assert!(matches!(triptych(&[2, 2], &values, &values).png(), Err(PictureError::Values { .. })));
+    }
+
+    #[test]
+    fn lists_and_what_has_other_channels_are_no_images() {
+        for shape in [&[784][..], &[1, 1, 784], &[2, 5, 5], &[1, 1, 28, 28], &[0, 3], &[1, 3, 5000], &[]] {
+            assert_eq!(ImageShape::of(shape), None, "{shape:?}");
+        }
+        let shape = ImageShape::of(&[3, 1, 1]).unwrap();
+        let (width, at) = decode(&thumbnail(shape, &[0.0, 2.0, -1.0]).unwrap());
+        assert_eq!((width, at(0, 0)), (1, [0, 255, 0]));
     }
 }

@@ -6,9 +6,9 @@
 use std::fmt::Write as _;
 
 /// Of the whole picture.
-pub(super) const WIDTH: f64 = 460.0;
-pub(super) const HEIGHT: f64 = 290.0;
-const LEFT: f64 = 50.0;
+pub(super) const WIDTH: f64 = 350.0;
+pub(super) const HEIGHT: f64 = 250.0;
+const LEFT: f64 = 48.0;
 const RIGHT: f64 = 14.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 48.0;

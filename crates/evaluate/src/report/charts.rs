@@ -45,23 +45,31 @@ fn at_radii(asked: &Asked, counts: &[Counts]) -> Chart {
         counts.iter().enumerate().filter_map(|(k, c)| Some((asked.radius(k)?, c))).collect();
     let largest = radii.last().map_or(1.0, |(eps, _)| *eps);
     let about = "Of all images, those that no perturbation within the radius turns into another class, as certified; and above them \
-                 those for which neither that nor the contrary is known. The radii asked about are marked."
+                 those for which neither that nor the contrary is known. The radii asked about are marked; at 0 is the accuracy without \
+                 perturbation."
         .into();
     let mut chart = certified(about, asked.norm.name(), largest * 1.04);
-    let lower: Vec<_> = radii.iter().map(|(eps, c)| [*eps, percent(c.robust, c.images)]).collect();
-    let upper: Vec<_> = radii.iter().map(|(eps, c)| [*eps, percent(c.robust + c.unknown(), c.images)]).collect();
+    // What was tried and is not misclassified is right without perturbation.
+    let plain =
+        radii.iter().max_by_key(|(_, c)| c.images - c.untried()).filter(|_| !radii.iter().any(|(eps, _)| *eps == 0.0));
+    let plain =
+        plain.map(|(_, c)| (0.0, [c.images - c.untried() - c.misclassified, c.images - c.misclassified], c.images));
+    let asked = radii.iter().map(|(eps, c)| (*eps, [c.robust, c.robust + c.unknown()], c.images));
+    let points: Vec<_> = plain.into_iter().chain(asked).collect();
+    let [lower, upper] =
+        [0, 1].map(|k| points.iter().map(|(eps, n, images)| [*eps, percent(n[k], *images)]).collect::<Vec<_>>());
     band(&mut chart, &lower, &upper);
-    for ((eps, counts), [low, high]) in radii.iter().zip(lower.iter().zip(&upper).map(|(l, u)| [l[1], u[1]])) {
+    for ((eps, counts, images), [low, high]) in points.iter().zip(lower.iter().zip(&upper).map(|(l, u)| [l[1], u[1]])) {
         let x = chart.x.at(*eps);
         let dot = |class, y, what: &str| Shape::Dot {
             class,
             x,
             y: chart.y.at(y),
-            title: format!("{eps}: {y:.2} % {what} ({} of {})", counts.robust, counts.images),
+            title: format!("{eps}: {y:.2} % {what} ({} to {} of {images})", counts[0], counts[1]),
         };
-        let mut dots = vec![dot("certified", low, "certified")];
+        let mut dots = vec![dot("certified", low, "at least")];
         if high > low {
-            dots.insert(0, dot("possible", high, "not refuted"));
+            dots.insert(0, dot("possible", high, "at most"));
         }
         chart.shapes.extend(dots);
     }

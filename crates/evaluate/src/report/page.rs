@@ -58,7 +58,7 @@ impl Page {
         let summary = Summary::new(asked, &run.answers);
         let (headline, detail) = headline(asked, &summary);
         let records: Vec<&Record> = run.answers.iter().map(|(_, record)| record).collect();
-        let (rows, about_rows) = rows(&records, pictures);
+        let (rows, about_rows) = rows(&records, digits(asked), pictures);
         let mut notes = run.notes.clone();
         notes.extend(pictures.notes());
         let name = |path: &std::path::Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
@@ -82,7 +82,7 @@ impl Page {
 
 impl Radius {
     fn new(asked: &Asked, position: usize, counts: Counts) -> Self {
-        let eps = asked.radius(position).map(decimal).unwrap_or_default();
+        let eps = asked.radius(position).map(|eps| decimal(eps, digits(asked))).unwrap_or_default();
         Self { eps, counts, error: counts.percent() }
     }
 
@@ -102,11 +102,28 @@ impl Radius {
 /// The sentence of the run, and what it counts.
 fn headline(asked: &Asked, summary: &Summary) -> (String, String) {
     let (text, at) = match summary {
-        // The largest radius says most.
         Summary::Radii(counts) => {
-            let at = asked.radius(counts.len().saturating_sub(1)).map(decimal).unwrap_or_default();
-            let counts = counts.last().copied().unwrap_or_default();
-            (counts.to_string(), format!("within {} {at}: ", asked.norm.name()))
+            let digits = digits(asked);
+            let radius = |position| asked.radius(position).map(|eps| decimal(eps, digits)).unwrap_or_default();
+            match &counts[..] {
+                [first, .., last] => {
+                    let ([a, b], [c, d]) = (first.percent(), last.percent());
+                    let head = format!("adversarial error in [{a}, {b}] % to [{c}, {d}] %");
+                    let (norm, largest) = (asked.norm.name(), counts.len() - 1);
+                    let detail = format!(
+                        "at {norm} {} to {}; {} images at {} radii, {} of {} questions unknown",
+                        radius(0),
+                        radius(largest),
+                        first.images,
+                        counts.len(),
+                        summary.unknown(),
+                        first.images * counts.len(),
+                    );
+                    return (head, detail);
+                }
+                [only] => (only.to_string(), format!("within {} {}: ", asked.norm.name(), radius(0))),
+                [] => (Counts::default().to_string(), String::new()),
+            }
         }
         Summary::Distortions(found) => {
             let text = found.to_string();
@@ -166,10 +183,10 @@ fn facts(asked: &Asked) -> Vec<(&'static str, String)> {
     facts
 }
 
-fn rows(records: &[&Record], pictures: &mut Pictures) -> (Vec<Row>, String) {
+fn rows(records: &[&Record], digits: usize, pictures: &mut Pictures) -> (Vec<Row>, String) {
     let is_listed = |record: &&&Record| records.len() <= ALL || record.verdict != Word::Robust;
     let listed: Vec<&&Record> = records.iter().filter(is_listed).collect();
-    let rows: Vec<Row> = listed.iter().take(MOST).map(|record| Row::new(record, pictures)).collect();
+    let rows: Vec<Row> = listed.iter().take(MOST).map(|record| Row::new(record, digits, pictures)).collect();
     let about = match (rows.len(), listed.len(), records.len()) {
         (0, _, 0) => "There is no answer yet.".into(),
         (_, l, all) if l == all && l <= MOST => format!("All {all} answers."),
@@ -184,7 +201,7 @@ fn rows(records: &[&Record], pictures: &mut Pictures) -> (Vec<Row>, String) {
 }
 
 impl Row {
-    fn new(record: &Record, pictures: &mut Pictures) -> Self {
+    fn new(record: &Record, digits: usize, pictures: &mut Pictures) -> Self {
         let none = || "–".to_owned();
         let [original, adversarial] = pictures.of(record);
         Self {
@@ -194,7 +211,7 @@ impl Row {
             verdict: record.verdict.name(),
             reason: record.reason.clone().unwrap_or_else(none),
             target: record.target.map_or_else(none, |target| target.to_string()),
-            eps: record.eps.map_or_else(none, decimal),
+            eps: record.eps.map_or_else(none, |eps| decimal(eps, digits)),
             lower: fixed(record.lower, f64::floor),
             upper: record.upper.map_or_else(none, |upper| fixed(upper, f64::ceil)),
             time: format!("{:.3}", record.time_s),
@@ -206,15 +223,22 @@ impl Row {
     }
 }
 
-/// A radius, as short as six digits say it.
-fn decimal(value: f64) -> String {
-    let text = format!("{value:.6}");
-    let text = text.trim_end_matches('0').trim_end_matches('.');
-    if text.is_empty() || text == "0" && value != 0.0 { format!("{value:e}") } else { text.to_owned() }
+/// How many digits after the point tell the radii, at most six.
+fn digits(asked: &Asked) -> usize {
+    let needed = |eps: f64| (0..6).find(|&digits| format!("{eps:.digits$}").parse() == Ok(eps)).unwrap_or(6);
+    asked.eps.iter().map(|Fraction(eps)| needed(eps.to_f64())).max().unwrap_or(0)
 }
 
-/// Four digits, rounded to the side that is proved.
+/// A radius with so many digits, or as a power of ten where these are not enough.
+fn decimal(value: f64, digits: usize) -> String {
+    if value != 0.0 && value < 1e-5 { format!("{value:e}") } else { format!("{value:.digits$}") }
+}
+
+/// Four digits, rounded to the side that is proved; what is within a billionth of the last digit is that digit, because records
+/// themselves are rounded to that side in their last bit.
 fn fixed(value: f64, round: fn(f64) -> f64) -> String {
-    let nearest = format!("{value:.4}");
-    if nearest.parse() == Ok(value) { nearest } else { format!("{:.4}", round(value * 1e4) / 1e4) }
+    let units = value * 1e4;
+    let nearest = units.round();
+    let rounded = if (units - nearest).abs() <= 1e-9 * nearest.max(1.0) { nearest } else { round(units) };
+    format!("{:.4}", rounded / 1e4)
 }

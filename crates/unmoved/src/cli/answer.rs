@@ -40,20 +40,34 @@ impl KeepArgs {
     }
 }
 
+/// A picture that is asked for and can be drawn.
+pub(crate) struct Drawing<'a> {
+    path: &'a Path,
+    shape: ImageShape,
+}
+
 impl PictureArgs {
-    /// Draws the counterexample of a verdict that has one.
-    pub(crate) fn save(&self, question: &Question, verdict: &Verdict) -> Result<(), CliError> {
-        let (Some(path), Verdict::Violated(c)) = (&self.picture, verdict) else { return Ok(()) };
-        let RegionKind::Ball { centre, .. } = question.query.region().kind() else { return Ok(()) };
+    /// What is to be drawn. An input that is no image is an error before anything is decided about it.
+    pub(crate) fn of(&self, question: &Question) -> Result<Option<Drawing<'_>>, CliError> {
+        let Some(path) = &self.picture else { return Ok(None) };
         let shape = ImageShape::of(&question.shape).ok_or_else(|| {
             CliError::new("U0403", format_args!("--picture: an input of the shape {:?} is no image", question.shape))
         })?;
+        Ok(Some(Drawing { path, shape }))
+    }
+}
+
+impl Drawing<'_> {
+    /// Draws the counterexample of a verdict that has one.
+    pub(crate) fn save(&self, question: &Question, verdict: &Verdict) -> Result<(), CliError> {
+        let Verdict::Violated(c) = verdict else { return Ok(()) };
+        let RegionKind::Ball { centre, .. } = question.query.region().kind() else { return Ok(()) };
         let original: Vec<f32> = centre.iter().map(|&v| v as f32).collect();
         let distance = question.distance(c).map(|d| format!("{} {d:.4}", question.perturbations.norm.name()));
         let captions = [question.label.to_string(), question.taken_for(c).to_string(), distance.unwrap_or_default()];
-        let picture = Triptych { shape, original: &original, perturbed: &c.input.nearest, captions };
+        let picture = Triptych { shape: self.shape, original: &original, perturbed: &c.input.nearest, captions };
         let png = picture.png().map_err(|e| CliError::new("U0403", e))?;
-        std::fs::write(path, png).map_err(|e| CliError::write(path, e))
+        std::fs::write(self.path, png).map_err(|e| CliError::write(self.path, e))
     }
 }
 

@@ -36,8 +36,9 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     }
     let start = Instant::now();
     images::one(&args.asked, output, |question| {
+        let drawing = args.picture.of(question)?;
         let outcome = decide_watched(&question.query, &options, &output.watch(start))?;
-        args.picture.save(question, &outcome.verdict)?;
+        drawing.map_or(Ok(()), |drawing| drawing.save(question, &outcome.verdict))?;
         keep.save(&question.query, &outcome)?;
         Ok(outcome)
     })
