@@ -45,8 +45,8 @@ fn at_radii(asked: &Asked, counts: &[Counts]) -> Chart {
         counts.iter().enumerate().filter_map(|(k, c)| Some((asked.radius(k)?, c))).collect();
     let largest = radii.last().map_or(1.0, |(eps, _)| *eps);
     let about = "Of all images, those that no perturbation within the radius turns into another class, as certified; and above them \
-                 those for which neither that nor the contrary is known. The radii asked about are marked; at 0 is the accuracy without \
-                 perturbation."
+                 those for which neither that nor the contrary is known. The radii asked about are marked, and what is \
+                 between them follows; at 0 is the accuracy without perturbation."
         .into();
     let mut chart = certified(about, asked.norm.name(), largest * 1.04);
     // What was tried and is not misclassified is right without perturbation.
@@ -58,7 +58,7 @@ fn at_radii(asked: &Asked, counts: &[Counts]) -> Chart {
     let points: Vec<_> = plain.into_iter().chain(asked).collect();
     let [lower, upper] =
         [0, 1].map(|k| points.iter().map(|(eps, n, images)| [*eps, percent(n[k], *images)]).collect::<Vec<_>>());
-    band(&mut chart, &lower, &upper);
+    band(&mut chart, &steps(&lower, |[_, after]| after), &steps(&upper, |[before, _]| before));
     for ((eps, counts, images), [low, high]) in points.iter().zip(lower.iter().zip(&upper).map(|(l, u)| [l[1], u[1]])) {
         let x = chart.x.at(*eps);
         let dot = |class, y, what: &str| Shape::Dot {
@@ -74,6 +74,17 @@ fn at_radii(asked: &Asked, counts: &[Counts]) -> Chart {
         chart.shapes.extend(dots);
     }
     chart
+}
+
+/// The points with a corner between each and the next: what is robust at a radius is at all smaller ones, what is not robust is not at
+/// larger ones.
+fn steps(points: &[[f64; 2]], between: fn([f64; 2]) -> f64) -> Vec<[f64; 2]> {
+    let corner = |pair: &[[f64; 2]]| {
+        let [[from, before], [to, after]] = [pair[0], pair[1]];
+        let y = between([before, after]);
+        [[from, y], [to, y], [to, after]]
+    };
+    points.first().copied().into_iter().chain(points.windows(2).flat_map(corner)).collect()
 }
 
 fn of_distortions(run: &Run) -> Option<Chart> {
