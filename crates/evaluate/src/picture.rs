@@ -3,6 +3,7 @@
 //! What is exact is the `.npy`; a picture rounds every value to a byte.
 
 use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_width};
+use png::Compression;
 
 /// The extents of an input that is an image: grey or colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,11 +153,12 @@ pub fn thumbnail(shape: ImageShape, values: &[f32]) -> Result<Vec<u8>, PictureEr
         return Err(PictureError::Values { found: values.len(), expected: shape.len() });
     }
     let colours = colours(shape, values, [0.0, 1.0]);
+    let size = [shape.width, shape.height];
     if shape.channels == 1 {
         let grey: Vec<u8> = colours.iter().map(|colour| colour[0]).collect();
-        return encode(shape.width, shape.height, png::ColorType::Grayscale, &grey);
+        return encode(size, png::ColorType::Grayscale, Compression::High, &grey);
     }
-    encode(shape.width, shape.height, png::ColorType::Rgb, colours.as_flattened())
+    encode(size, png::ColorType::Rgb, Compression::High, colours.as_flattened())
 }
 
 fn colours(shape: ImageShape, values: &[f32], [low, high]: [f32; 2]) -> Vec<Rgb> {
@@ -172,11 +174,16 @@ fn diverging(value: f64) -> Rgb {
     if value == 0.0 { WHITE } else { [colour.r, colour.g, colour.b] }
 }
 
-fn encode(width: usize, height: usize, kind: png::ColorType, bytes: &[u8]) -> Result<Vec<u8>, PictureError> {
+fn encode(
+    [width, height]: [usize; 2],
+    kind: png::ColorType,
+    compression: Compression,
+    bytes: &[u8],
+) -> Result<Vec<u8>, PictureError> {
     let mut out = Vec::new();
     let mut encoder = png::Encoder::new(&mut out, width as u32, height as u32);
     encoder.set_color(kind);
-    encoder.set_compression(png::Compression::High);
+    encoder.set_compression(compression);
     let mut writer = encoder.write_header()?;
     writer.write_image_data(bytes)?;
     writer.finish()?;
@@ -234,7 +241,8 @@ impl Canvas {
     }
 
     fn png(&self) -> Result<Vec<u8>, PictureError> {
-        encode(self.width, self.height, png::ColorType::Rgb, self.pixels.as_flattened())
+        // A run draws hundreds, and must not wait for them.
+        encode([self.width, self.height], png::ColorType::Rgb, Compression::Fast, self.pixels.as_flattened())
     }
 }
 

@@ -1,6 +1,7 @@
 //! The question about one input: does any allowed perturbation change the class?
 
 use crate::Example;
+use crate::picture::{ImageShape, PictureError, Triptych};
 use std::fmt;
 use std::sync::Arc;
 use unmoved_ir::{IrError, Network, Rational, Shape};
@@ -102,15 +103,27 @@ impl Question {
         Ok(Self { query, label, predicted, targets: all, perturbations, shape: example.shape.clone() })
     }
 
-    /// How far a counterexample is from the input, in float64; `None` if the region is no ball.
-    pub fn distance(&self, counterexample: &Counterexample) -> Option<f64> {
+    /// Whether the input has a picture.
+    pub fn is_image(&self) -> bool {
+        ImageShape::of(&self.shape).is_some()
+    }
+
+    /// The picture of another input beside this one, as a PNG; below it stand the classes and the distance. `None` if there are no
+    /// pictures of such inputs.
+    pub fn picture(&self, perturbed: &[f32], taken_for: Option<usize>) -> Option<Result<Vec<u8>, PictureError>> {
+        let shape = ImageShape::of(&self.shape)?;
         let RegionKind::Ball { centre, .. } = self.query.region().kind() else { return None };
-        let differences = counterexample.input.nearest.iter().zip(centre).map(|(x, c)| (f64::from(*x) - c).abs());
-        Some(match self.perturbations.norm {
+        let original: Vec<f32> = centre.iter().map(|&v| v as f32).collect();
+        let differences = perturbed.iter().zip(centre).map(|(x, c)| (f64::from(*x) - c).abs());
+        let norm = self.perturbations.norm;
+        let distance = match norm {
             Norm::Linf => differences.fold(0.0, f64::max),
             Norm::L1 => differences.sum(),
             Norm::L2 => differences.map(|d| d * d).sum::<f64>().sqrt(),
-        })
+        };
+        let taken_for = taken_for.map(|class| class.to_string()).unwrap_or_default();
+        let captions = [self.label.to_string(), taken_for, format!("{} {distance:.4}", norm.name())];
+        Some(Triptych { shape, original: &original, perturbed, captions }.png())
     }
 
     /// The class that a counterexample is taken for: the one that a user would see, with the largest logit in float32, if it is

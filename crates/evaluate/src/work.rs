@@ -7,6 +7,9 @@
 mod attempt;
 mod images;
 mod queue;
+mod recheck;
+
+pub use recheck::{Recheck, Rechecked};
 
 pub(crate) use images::digest as image_digest;
 

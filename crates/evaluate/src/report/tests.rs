@@ -53,6 +53,7 @@ fn record(index: usize, verdict: Word, eps: Option<f64>, bounds: (f64, Option<f6
         attempt: 1,
         limit_s: Some(120.0),
         key: "k".into(),
+        proved: (verdict == Word::Robust).then(|| "1/10".into()),
         certificate: (verdict == Word::Robust).then(|| kept("proof")),
         counterexample: (verdict == Word::Violated).then(|| kept("npy")),
     }

@@ -1,6 +1,6 @@
 //! What is known about each question: the best of its records.
 
-use super::{Asked, Kind, Record, RunError, Word};
+use super::{Asked, Kept, KeptKind, Kind, Record, RunError, Word};
 use std::collections::BTreeMap;
 
 /// The best record of each question, in the order of the images and, of each, of the radii.
@@ -34,7 +34,7 @@ impl Answers {
         if known.record.key == record.key && known.record.contradicts(&record) {
             return Err(RunError::Contradiction { records: Box::new([known.record.clone(), record]) });
         }
-        if known.is_void || !is_void && record.beats(&known.record) {
+        if known.is_void || !is_void && record.is_as_good_as(&known.record) {
             (known.record, known.is_void) = (record, is_void);
         }
         Ok(true)
@@ -71,16 +71,13 @@ impl Record {
         }
     }
 
-    fn beats(&self, known: &Self) -> bool {
-        match (self.is_decided(), known.is_decided()) {
-            (true, _) => true,
-            (false, true) => false,
-            (false, false) => self.had(known.limit_s),
-        }
+    /// Whether the question is answered no better by the other record.
+    pub(crate) fn is_as_good_as(&self, other: &Self) -> bool {
+        self.is_decided() || !other.is_decided() && self.had(other.limit_s)
     }
 
     /// Whether both cannot be true of one question.
-    fn contradicts(&self, other: &Self) -> bool {
+    pub(crate) fn contradicts(&self, other: &Self) -> bool {
         let words = [self.verdict, other.verdict];
         words.contains(&Word::Robust) && words.contains(&Word::Violated)
             || self.upper.is_some_and(|upper| other.lower > upper)
@@ -91,7 +88,25 @@ impl Record {
     fn fits(&self, kind: &Kind) -> bool {
         match kind {
             Kind::Radii => self.verdict != Word::Measured,
-            Kind::Distortion { .. } => matches!(self.verdict, Word::Measured | Word::Unknown),
+            Kind::Distortion { .. } => self.verdict != Word::Violated,
+        }
+    }
+
+    /// `12-linf-0.1.proof`; of a later attempt `12-linf-0.1.2.proof`, so that no file is written again that a record names.
+    pub(crate) fn file_name(&self, kind: KeptKind) -> String {
+        let eps = self.eps.map(|eps| format!("-{eps}")).unwrap_or_default();
+        let attempt = if self.attempt > 1 { format!(".{}", self.attempt) } else { String::new() };
+        let ending = match kind {
+            KeptKind::Certificate => "proof",
+            KeptKind::Counterexample => "npy",
+        };
+        format!("{}-{}{eps}{attempt}.{ending}", self.index, self.norm)
+    }
+
+    pub(crate) fn kept_mut(&mut self, kind: KeptKind) -> Option<&mut Kept> {
+        match kind {
+            KeptKind::Certificate => self.certificate.as_mut(),
+            KeptKind::Counterexample => self.counterexample.as_mut(),
         }
     }
 

@@ -34,7 +34,7 @@ pub struct Asked {
     pub targets: Option<Vec<usize>>,
     /// What is asked about each image.
     pub kind: Kind,
-    /// The radii, ascending; for distortions the largest one looked at, if that is limited.
+    /// The radii, ascending; for distortions the largest one looked at.
     pub eps: Vec<Fraction>,
     /// The time limit of an image in seconds, as it was last; none for no limit.
     pub time_limit_s: Option<f64>,
@@ -175,18 +175,12 @@ impl Asked {
 
     /// How many questions there are about each image.
     pub fn per_image(&self) -> usize {
-        match self.kind {
-            Kind::Radii => self.eps.len(),
-            Kind::Distortion { .. } => 1,
-        }
+        self.eps.len()
     }
 
     /// Which of the questions about an image a record answers that names this radius; `None` if none of them.
     pub fn position(&self, eps: Option<f64>) -> Option<usize> {
-        match self.kind {
-            Kind::Radii => self.eps.iter().position(|Fraction(e)| Some(e.to_f64()) == eps),
-            Kind::Distortion { .. } => (eps == self.radius(0)).then_some(0),
-        }
+        self.eps.iter().position(|Fraction(e)| Some(e.to_f64()) == eps)
     }
 
     /// The radius that records of a question name.
@@ -194,7 +188,7 @@ impl Asked {
         self.eps.get(position).map(|Fraction(e)| e.to_f64())
     }
 
-    /// The perturbations of a question; `None` if its radius is not limited.
+    /// The perturbations of a question; `None` if there is no such question.
     pub fn perturbations(&self, position: usize) -> Option<Perturbations> {
         let Fraction(eps) = self.eps.get(position)?.clone();
         let range = self.range.clone().map(|(Fraction(low), Fraction(high))| (low, high));
@@ -210,7 +204,7 @@ impl Asked {
             return Some("its list of images is none".into());
         }
         let of_radii = self.kind == Kind::Radii;
-        if of_radii && self.eps.is_empty() || !of_radii && self.eps.len() > 1 {
+        if self.eps.is_empty() || !of_radii && self.eps.len() > 1 {
             return Some("its list of radii is none".into());
         }
         let apart = |pair: &[Fraction]| pair[0].0.to_f64() < pair[1].0.to_f64();
@@ -233,7 +227,7 @@ impl Asked {
             let kind = match &asked.kind {
                 Kind::Radii => "radii".into(),
                 Kind::Distortion { gap } => {
-                    let largest = asked.eps.first().map(|e| format!(" up to {}", e.0)).unwrap_or_default();
+                    let largest: String = asked.eps.iter().map(|e| format!(" up to {}", e.0)).collect();
                     format!("distortions with gap {}{largest}", gap.0)
                 }
             };

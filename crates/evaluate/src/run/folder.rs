@@ -176,6 +176,35 @@ impl Keeper {
 }
 
 impl Keeper {
+    /// Copies a file that another folder kept; `None`, and no file, if it is not what is said.
+    pub(crate) fn copy(
+        &self,
+        kind: KeptKind,
+        from: &Path,
+        file: String,
+        kept: &Kept,
+    ) -> Result<Option<Kept>, RunError> {
+        let path = self.path.join(kind.folder()).join(&file);
+        let mut source = File::open(from).map_err(RunError::read(from))?.take(kept.bytes);
+        let mut target = File::create(&path).map_err(RunError::write(&path))?;
+        let (mut hash, mut buffer, mut bytes) = (sha2::Sha256::new(), [0; 1 << 14], 0);
+        loop {
+            let read = source.read(&mut buffer).map_err(RunError::read(from))?;
+            if read == 0 {
+                break;
+            }
+            hash.update(&buffer[..read]);
+            target.write_all(&buffer[..read]).map_err(RunError::write(&path))?;
+            bytes += read as u64;
+        }
+        let sha256 = hex(&hash.finalize());
+        if (bytes, &sha256) != (kept.bytes, &kept.sha256) {
+            std::fs::remove_file(&path).map_err(RunError::write(&path))?;
+            return Ok(None);
+        }
+        Ok(Some(Kept { file, bytes, sha256 }))
+    }
+
     /// Writes an input as `.npy`.
     pub(crate) fn keep_input(&self, file: String, values: &[f32], shape: &[usize]) -> Result<Kept, RunError> {
         let path = self.path.join(COUNTEREXAMPLES).join(&file);

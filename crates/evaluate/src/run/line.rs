@@ -45,7 +45,10 @@ fn is_sound(record: &Record) -> bool {
         && match record.verdict {
             Word::Robust => proved,
             Word::Violated => shown,
-            Word::Measured | Word::Unknown => (record.lower == 0.0 || proved) && (record.upper.is_none() || shown),
+            Word::Measured | Word::Unknown => {
+                let ends = record.verdict == Word::Unknown || record.upper.is_some();
+                ends && (record.lower == 0.0 || proved) && (record.upper.is_none() || shown)
+            }
         }
 }
 

@@ -2,6 +2,7 @@
 
 mod answers;
 mod asked;
+mod collect;
 mod error;
 mod folder;
 mod line;
@@ -10,9 +11,13 @@ mod summary;
 
 pub use answers::Answers;
 pub use asked::{Asked, AskedData, AskedModel, Fraction, Kind, Shard};
+pub use collect::{Collected, collect};
 pub use error::RunError;
 pub(crate) use folder::{Folder, Keeper, hex};
 pub use folder::{KeptKind, Run, kept_path, read};
 pub(crate) use line::MISCLASSIFIED;
 pub use record::{Kept, Record, Word};
 pub use summary::{Counts, Distortions, Summary};
+
+#[cfg(test)]
+mod tests;

@@ -21,7 +21,7 @@ pub struct Record {
     pub target: Option<usize>,
     /// `linf`, `l1` or `l2`.
     pub norm: String,
-    /// The radius asked about; for a distortion the largest that was looked at, or none.
+    /// The radius asked about; for a distortion the largest that was looked at.
     pub eps: Option<f64>,
     /// No allowed input within this distance changes the class, rounded down; where none is proved, 0.
     pub lower: f64,
@@ -37,6 +37,8 @@ pub struct Record {
     pub limit_s: Option<f64>,
     /// The digest of the question (network, query, kind and semantics).
     pub key: String,
+    /// The exact radius of the ball that the certificate is about, as a fraction.
+    pub proved: Option<String>,
     /// The certificate in the folder `certificates`.
     pub certificate: Option<Kept>,
     /// The input in the folder `counterexamples`.
@@ -47,7 +49,7 @@ pub struct Record {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Word {
-    /// No allowed input changes the class.
+    /// No allowed input changes the class; of a distortion, none within the largest distance that was looked at.
     Robust,
     /// One does.
     Violated,

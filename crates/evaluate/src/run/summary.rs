@@ -88,6 +88,8 @@ pub struct Distortions {
     pub measured: usize,
     /// Of these, at distance 0.
     pub misclassified: usize,
+    /// Farther than what was looked at.
+    pub robust: usize,
     /// Tried, and known less closely or not at all.
     pub undecided: usize,
     /// The mean of the lower and of the upper ends of those that are measured; none if none is.
@@ -121,7 +123,7 @@ impl Summary {
     pub fn unknown(&self) -> usize {
         match self {
             Self::Radii(counts) => counts.iter().map(Counts::unknown).sum(),
-            Self::Distortions(d) => d.images - d.measured,
+            Self::Distortions(d) => d.images - d.measured - d.robust,
         }
     }
 
@@ -129,7 +131,7 @@ impl Summary {
     pub fn untried(&self) -> usize {
         match self {
             Self::Radii(counts) => counts.iter().map(Counts::untried).sum(),
-            Self::Distortions(d) => d.images - d.measured - d.undecided,
+            Self::Distortions(d) => d.images - d.measured - d.robust - d.undecided,
         }
     }
 }
@@ -145,6 +147,7 @@ fn distortions(images: usize, answers: &Answers) -> Distortions {
                 lower.push(record.lower);
                 upper.push(end);
             }
+            (Word::Robust, _) => found.robust += 1,
             _ => found.undecided += 1,
         }
     }
@@ -169,8 +172,12 @@ fn median(values: &mut [f64]) -> Option<f64> {
 /// `distortion of 18 of 20 images measured (1 misclassified): mean in [0.1021, 0.1030], median in [0.0994, 0.1003]`
 impl fmt::Display for Distortions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { images, measured, misclassified, mean, median, .. } = self;
-        write!(f, "distortion of {measured} of {images} images measured ({misclassified} misclassified)")?;
+        let Self { images, measured, misclassified, robust, mean, median, .. } = self;
+        write!(f, "distortion of {measured} of {images} images measured ({misclassified} misclassified")?;
+        if *robust > 0 {
+            write!(f, "; {robust} farther than what was looked at")?;
+        }
+        write!(f, ")")?;
         let Some(([a, b], [c, d])) = mean.zip(*median) else { return Ok(()) };
         let ([a, c], [b, d]) = ([a, c].map(|v| (v * 1e4).floor() / 1e4), [b, d].map(|v| (v * 1e4).ceil() / 1e4));
         write!(f, ": mean in [{a:.4}, {b:.4}], median in [{c:.4}, {d:.4}]")

@@ -9,11 +9,14 @@ use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 use unmoved_check::{Certificate, replay};
-use unmoved_property::{Query, Reason, Verdict};
-use unmoved_search::{DecidedBy, Options, Prepared, decide_prepared};
+use unmoved_ir::Rational;
+use unmoved_property::{Counterexample, Query, Reason, Verdict};
+use unmoved_search::{DecidedBy, Distortion, Options, Outcome, Prepared, SearchError, decide_prepared, distortion};
 
 /// How long the first attempt may take.
 const FIRST: Duration = Duration::from_secs(1);
+/// And where it measures.
+const FIRST_DISTORTION: Duration = Duration::from_secs(10);
 
 /// What all threads share.
 #[derive(Clone)]
@@ -30,10 +33,72 @@ struct Shared {
 
 /// An answer to a question.
 struct Answer {
-    verdict: Verdict,
-    decided_by: &'static str,
+    verdict: Word,
+    reason: Option<String>,
+    /// A radius, and the certificate that nothing within it is unsafe.
+    proved: Option<(Rational, Certificate)>,
+    /// An unsafe input, and how far it is.
+    found: Option<(Counterexample, Rational)>,
+    /// Whether that is the image itself.
     is_misclassified: bool,
-    certificate: Option<Certificate>,
+    /// An input that is unsafe in float32 alone.
+    in_f32: Option<Vec<f32>>,
+    decided_by: String,
+}
+
+impl Answer {
+    fn of_verdict(question: &Question, verdict: Verdict, by: &str) -> Self {
+        let (word, reason) = match &verdict {
+            Verdict::Robust => (Word::Robust, None),
+            Verdict::Violated(_) => (Word::Violated, Some("counterexample")),
+            Verdict::Unknown(reason) => (Word::Unknown, Some(reason.word())),
+        };
+        let (mut found, mut in_f32) = (None, None);
+        match verdict {
+            Verdict::Violated(c) => {
+                let within = || question.perturbations.eps.clone();
+                let distance = question.query.region().distance_up(&c.input).unwrap_or_else(within);
+                found = Some((c, distance));
+            }
+            Verdict::Unknown(Reason::F32Only(input)) => in_f32 = Some(input),
+            _ => {}
+        }
+        let reason = reason.map(Into::into);
+        Self { verdict: word, reason, proved: None, found, is_misclassified: false, in_f32, decided_by: by.into() }
+    }
+
+    fn of_outcome(question: &Question, outcome: Outcome) -> Self {
+        let is_misclassified = outcome.decided_by == DecidedBy::Centre;
+        let eps = &question.perturbations.eps;
+        let proved = outcome.certificate.map(|certificate| (eps.clone(), certificate));
+        let answer = Self::of_verdict(question, outcome.verdict, outcome.decided_by.word());
+        Self { proved, is_misclassified, ..answer }
+    }
+
+    fn of_distortion(measured: Distortion) -> Self {
+        let verdict = match (&measured.reason, &measured.upper) {
+            (Some(_), _) => Word::Unknown,
+            (None, Some(_)) => Word::Measured,
+            (None, None) => Word::Robust,
+        };
+        let is_misclassified = measured.is_at_centre();
+        let mut words = vec![measured.lower_by.word(), measured.upper_by.word()];
+        words.dedup();
+        words.retain(|word| *word != DecidedBy::Nothing.word() || measured.proof.is_none() && measured.upper.is_none());
+        let in_f32 = match measured.reason.as_ref() {
+            Some(Reason::F32Only(input)) => Some(input.clone()),
+            _ => None,
+        };
+        Self {
+            verdict,
+            reason: measured.reason.map(|reason| reason.word().into()),
+            proved: measured.proof.map(|proof| (measured.lower, proof.certificate)),
+            found: measured.counterexample.zip(measured.upper),
+            is_misclassified,
+            in_f32,
+            decided_by: words.join("+"),
+        }
+    }
 }
 
 impl Worker {
@@ -70,8 +135,9 @@ impl Worker {
     fn turn(&self, turn: Turn, results: &mpsc::Sender<Result<Record, RunError>>) -> Result<Option<Task>, RunError> {
         let Turn { mut task, example, is_first, threads } = turn;
         let whole = self.0.work.options;
-        let is_short = is_first && whole.time_limit.is_none_or(|limit| limit >= 2 * FIRST);
-        let time_limit = if is_short { Some(FIRST) } else { whole.time_limit };
+        let first = if self.0.asked.kind == Kind::Radii { FIRST } else { FIRST_DISTORTION };
+        let is_short = is_first && whole.time_limit.is_none_or(|limit| limit >= 2 * first);
+        let time_limit = if is_short { Some(first) } else { whole.time_limit };
         let options = Options { time_limit, threads, ..whole };
         let mut left = Vec::new();
         let spent = std::mem::take(&mut task.spent).as_secs_f64() / task.open.len().max(1) as f64;
@@ -82,11 +148,11 @@ impl Worker {
             let question = self.question(&example, index, position)?;
             let answer = self.answer(&question, task.found.as_deref(), &options);
             let answer = answer.map_err(|source| RunError::Search { index, source })?;
-            if is_short && matches!(answer.verdict, Verdict::Unknown(_)) && start.elapsed() >= FIRST {
+            if is_short && answer.verdict == Word::Unknown && start.elapsed() >= first {
                 left.push((position, attempt));
                 continue;
             }
-            if let (Verdict::Violated(c), false) = (&answer.verdict, answer.is_misclassified) {
+            if let (Some((c, _)), false) = (&answer.found, answer.is_misclassified) {
                 task.found = Some(c.input.nearest.clone());
             }
             // Leave to write is kept until those who listen have the record.
@@ -104,24 +170,16 @@ impl Worker {
         question(&self.0.work, &self.0.asked, example, index, position)
     }
 
-    fn answer(
-        &self,
-        question: &Question,
-        found: Option<&[f32]>,
-        options: &Options,
-    ) -> Result<Answer, unmoved_search::SearchError> {
+    fn answer(&self, question: &Question, found: Option<&[f32]>, options: &Options) -> Result<Answer, SearchError> {
+        let Shared { prepared, asked, .. } = &*self.0;
+        if let Kind::Distortion { gap } = &asked.kind {
+            return Ok(Answer::of_distortion(distortion(&question.query, prepared, options, &gap.0, &|_| {})?));
+        }
         // What lies in a ball lies in a larger one; that it does, and is unsafe, is decided once more.
         if let Some(Ok(counterexample)) = found.map(|input| replay(&question.query, input)) {
-            let verdict = Verdict::Violated(counterexample);
-            return Ok(Answer { verdict, decided_by: "replay", is_misclassified: false, certificate: None });
+            return Ok(Answer::of_verdict(question, Verdict::Violated(counterexample), "replay"));
         }
-        let outcome = decide_prepared(&question.query, &self.0.prepared, options, &|_| {})?;
-        Ok(Answer {
-            verdict: outcome.verdict,
-            decided_by: outcome.decided_by.word(),
-            is_misclassified: outcome.decided_by == DecidedBy::Centre,
-            certificate: outcome.certificate,
-        })
+        Ok(Answer::of_outcome(question, decide_prepared(&question.query, prepared, options, &|_| {})?))
     }
 
     /// Writes what stands behind an answer, and the record that names it.
@@ -135,61 +193,43 @@ impl Worker {
         time_s: f64,
     ) -> Result<Record, RunError> {
         let Shared { asked, keeper, work, .. } = &*self.0;
-        let eps = &question.perturbations.eps;
+        let same = answer.proved.as_ref().filter(|_| asked.kind == Kind::Radii);
+        let query = same.map_or_else(|| question.query.digest(), |(_, certificate)| certificate.query);
+        let reason = if answer.is_misclassified { Some(MISCLASSIFIED.into()) } else { answer.reason };
         let mut record = Record {
             index,
             label: question.label,
             predicted: question.predicted,
-            verdict: Word::Unknown,
-            reason: None,
-            certified: false,
-            target: None,
+            verdict: answer.verdict,
+            reason,
+            certified: answer.proved.is_some(),
+            target: answer.found.as_ref().map(|(c, _)| question.taken_for(c)),
             norm: asked.norm.name().into(),
             eps: asked.radius(position),
-            lower: 0.0,
-            upper: None,
+            lower: answer.proved.as_ref().map_or(0.0, |(radius, _)| radius.round_down()),
+            upper: answer.found.as_ref().map(|(_, distance)| distance.round_up()),
             time_s,
-            decided_by: answer.decided_by.into(),
+            decided_by: answer.decided_by,
             attempt,
             limit_s: work.asked.time_limit_s,
-            key: String::new(),
+            key: key(&asked.model.sha256, &query.to_string(), &asked.kind),
+            proved: answer.proved.as_ref().map(|(radius, _)| radius.to_string()),
             certificate: None,
             counterexample: None,
         };
-        let name = |kind| file_name(&record, kind);
-        let (proof, point) = (name(KeptKind::Certificate), name(KeptKind::Counterexample));
-        let query = answer.certificate.as_ref().map_or_else(|| question.query.digest(), |c| c.query);
-        record.key = key(&asked.model.sha256, &query.to_string(), &asked.kind);
-        let mut input = None;
-        match &answer.verdict {
-            Verdict::Robust => {
-                (record.verdict, record.certified, record.lower) = (Word::Robust, true, eps.round_down());
-            }
-            Verdict::Violated(c) if answer.is_misclassified => {
-                record.verdict = Word::Violated;
-                (record.reason, record.target) = (Some(MISCLASSIFIED.into()), Some(question.taken_for(c)));
-                record.upper = Some(0.0);
-            }
-            Verdict::Violated(c) => {
-                record.verdict = Word::Violated;
-                (record.reason, record.target) = (Some("counterexample".into()), Some(question.taken_for(c)));
-                record.upper = Some(eps.round_up());
-                input = Some(&c.input.nearest);
-            }
-            Verdict::Unknown(reason) => {
-                record.reason = Some(reason.word().into());
-                if let Reason::F32Only(found) = reason {
-                    input = Some(found);
-                }
-            }
-        }
         let Some(keeper) = keeper else { return Ok(record) };
-        if let Some(certificate) = &answer.certificate {
-            record.certificate = Some(keeper.keep(KeptKind::Certificate, proof, &certificate.to_bytes())?);
+        if let Some((_, certificate)) = &answer.proved {
+            let name = record.file_name(KeptKind::Certificate);
+            record.certificate = Some(keeper.keep(KeptKind::Certificate, name, &certificate.to_bytes())?);
         }
-        if let Some(input) = input {
-            record.counterexample = Some(keeper.keep_input(point, input, work.network.input().shape.dims())?);
-            // A picture of it goes here.
+        let found = answer.found.map(|(c, _)| c.input.nearest).filter(|_| !answer.is_misclassified);
+        if let Some(input) = found.or(answer.in_f32) {
+            let name = record.file_name(KeptKind::Counterexample);
+            record.counterexample = Some(keeper.keep_input(name, &input, work.network.input().shape.dims())?);
+            if let Some(Ok(png)) = question.picture(&input, record.target) {
+                let name = format!("{}.png", record.file_name(KeptKind::Counterexample).trim_end_matches(".npy"));
+                keeper.keep(KeptKind::Counterexample, name, &png)?;
+            }
         }
         Ok(record)
     }
@@ -206,17 +246,6 @@ impl Drop for Alarm<'_> {
     }
 }
 
-/// `12-linf-0.1.proof`; of a later attempt `12-linf-0.1.2.proof`, so that no file is written again that a record names.
-fn file_name(record: &Record, kind: KeptKind) -> String {
-    let eps = record.eps.map(|eps| format!("-{eps}")).unwrap_or_default();
-    let attempt = if record.attempt > 1 { format!(".{}", record.attempt) } else { String::new() };
-    let ending = match kind {
-        KeptKind::Certificate => "proof",
-        KeptKind::Counterexample => "npy",
-    };
-    format!("{}-{}{eps}{attempt}.{ending}", record.index, record.norm)
-}
-
 fn question(
     work: &Work,
     asked: &Asked,
@@ -230,7 +259,7 @@ fn question(
 }
 
 /// The digest by which a record tells which question it answers.
-fn key(network: &str, query: &str, kind: &Kind) -> String {
+pub(crate) fn key(network: &str, query: &str, kind: &Kind) -> String {
     let kind = match kind {
         Kind::Radii => "radii".into(),
         Kind::Distortion { gap } => format!("distortion {}", gap.0),

@@ -23,6 +23,7 @@ pub(crate) fn digest(images: &Images, asked: &Asked) -> Result<String, RunError>
 pub(crate) struct Reader {
     at: usize,
     examples: Option<Examples>,
+    last: Option<(usize, Example)>,
 }
 
 /// Images are passed over, not sought, if they are no more than this.
@@ -30,7 +31,7 @@ const NEAR: usize = 256;
 
 impl Reader {
     pub(crate) fn new() -> Self {
-        Self { at: 0, examples: None }
+        Self { at: 0, examples: None, last: None }
     }
 
     pub(crate) fn read(&mut self, images: &Images, index: usize) -> Result<Example, RunError> {
@@ -51,5 +52,15 @@ impl Reader {
         }));
         self.at = index + 1;
         Ok(example?)
+    }
+
+    /// As [`Self::read`], several times of one image.
+    pub(crate) fn again(&mut self, images: &Images, index: usize) -> Result<Example, RunError> {
+        if let Some((_, example)) = self.last.as_ref().filter(|(last, _)| *last == index) {
+            return Ok(example.clone());
+        }
+        let example = self.read(images, index)?;
+        self.last = Some((index, example.clone()));
+        Ok(example)
     }
 }

@@ -5,10 +5,10 @@ use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
-use unmoved::evaluate::picture::{ImageShape, Triptych};
+use unmoved::check::Certificate;
 use unmoved::evaluate::{Question, write_image};
 use unmoved::ir::Network;
-use unmoved::property::{Counterexample, Query, Reason, RegionKind, Verdict};
+use unmoved::property::{Counterexample, Query, Reason, Verdict};
 use unmoved::search::{AttackOptions, Engine, Options, Outcome};
 
 /// Where proofs and counterexamples go.
@@ -40,34 +40,29 @@ impl KeepArgs {
     }
 }
 
-/// A picture that is asked for and can be drawn.
-pub(crate) struct Drawing<'a> {
-    path: &'a Path,
-    shape: ImageShape,
-}
-
 impl PictureArgs {
-    /// What is to be drawn. An input that is no image is an error before anything is decided about it.
-    pub(crate) fn of(&self, question: &Question) -> Result<Option<Drawing<'_>>, CliError> {
-        let Some(path) = &self.picture else { return Ok(None) };
-        let shape = ImageShape::of(&question.shape).ok_or_else(|| {
-            CliError::new("U0403", format_args!("--picture: an input of the shape {:?} is no image", question.shape))
-        })?;
-        Ok(Some(Drawing { path, shape }))
+    /// An input that is no image is an error, before anything is decided about it.
+    pub(crate) fn expect_image(&self, question: &Question) -> Result<(), CliError> {
+        if self.picture.is_none() || question.is_image() {
+            return Ok(());
+        }
+        Err(CliError::new("U0403", format_args!("--picture: an input of the shape {:?} is no image", question.shape)))
     }
-}
 
-impl Drawing<'_> {
+    /// Draws a counterexample.
+    pub(crate) fn save(&self, question: &Question, c: &Counterexample) -> Result<(), CliError> {
+        let Some(path) = &self.picture else { return Ok(()) };
+        let picture = question.picture(&c.input.nearest, Some(question.taken_for(c)));
+        let Some(png) = picture.transpose().map_err(|e| CliError::new("U0403", e))? else { return Ok(()) };
+        std::fs::write(path, png).map_err(|e| CliError::write(path, e))
+    }
+
     /// Draws the counterexample of a verdict that has one.
-    pub(crate) fn save(&self, question: &Question, verdict: &Verdict) -> Result<(), CliError> {
-        let Verdict::Violated(c) = verdict else { return Ok(()) };
-        let RegionKind::Ball { centre, .. } = question.query.region().kind() else { return Ok(()) };
-        let original: Vec<f32> = centre.iter().map(|&v| v as f32).collect();
-        let distance = question.distance(c).map(|d| format!("{} {d:.4}", question.perturbations.norm.name()));
-        let captions = [question.label.to_string(), question.taken_for(c).to_string(), distance.unwrap_or_default()];
-        let picture = Triptych { shape: self.shape, original: &original, perturbed: &c.input.nearest, captions };
-        let png = picture.png().map_err(|e| CliError::new("U0403", e))?;
-        std::fs::write(self.path, png).map_err(|e| CliError::write(self.path, e))
+    pub(crate) fn save_of(&self, question: &Question, verdict: &Verdict) -> Result<(), CliError> {
+        match verdict {
+            Verdict::Violated(c) => self.save(question, c),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -84,7 +79,11 @@ pub(crate) fn save_input(path: Option<&Path>, query: &Query, verdict: &Verdict) 
 
 /// Writes the certificate of a verdict that has one, and its query beside it.
 pub(crate) fn save_certificate(path: &Path, query: &Query, outcome: &Outcome) -> Result<(), CliError> {
-    let Some(certificate) = &outcome.certificate else { return Ok(()) };
+    outcome.certificate.as_ref().map_or(Ok(()), |certificate| write_certificate(path, query, certificate))
+}
+
+/// Writes a certificate, and its query beside it.
+pub(crate) fn write_certificate(path: &Path, query: &Query, certificate: &Certificate) -> Result<(), CliError> {
     std::fs::write(path, certificate.to_bytes()).map_err(|e| CliError::write(path, e))?;
     let about = with_suffix(path, ".query");
     std::fs::write(&about, query.to_text()).map_err(|e| CliError::write(&about, e))

@@ -46,9 +46,9 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
         return images::many(&args.asked, threads, output, attacked);
     }
     images::one(&args.asked, output, |question| {
-        let drawing = args.picture.of(question)?;
+        args.picture.expect_image(question)?;
         let outcome = attacked(question)?;
-        drawing.map_or(Ok(()), |drawing| drawing.save(question, &outcome.verdict))?;
+        args.picture.save_of(question, &outcome.verdict)?;
         save_input(args.counterexample.as_deref(), &question.query, &outcome.verdict)?;
         Ok(outcome)
     })

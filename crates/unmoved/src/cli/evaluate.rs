@@ -1,8 +1,9 @@
 //! `unmoved evaluate`
 
 use super::answer::SearchArgs;
+use super::distortion::Share;
 use super::progress::Bar;
-use super::question::{DataSetName, Indices, LayoutName, MeasureArgs, ModelArgs, TargetArgs};
+use super::question::{DataSetName, Indices, LayoutName, ModelArgs, NormArgs, TargetArgs};
 use super::{CliError, Exit, Output, print};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -35,10 +36,17 @@ pub(crate) struct Args {
     #[arg(long, value_name = "A..B")]
     index: Option<Indices>,
     /// How far an input may be perturbed, in the units of the pixels: 0.05, 8/255; several with commas between them
-    #[arg(long, value_delimiter = ',', required = true, allow_hyphen_values = true)]
+    #[arg(long, value_delimiter = ',', required_unless_present = "distortion", allow_hyphen_values = true)]
     eps: Vec<Rational>,
+    /// Measure of each image how far the nearest input is that changes the class; --eps is then the largest distance that is looked
+    /// at [default: what covers the range]
+    #[arg(long)]
+    distortion: bool,
+    /// How wide the interval may be, as a share of its upper end: 1%, 0.01
+    #[arg(long, value_name = "SHARE", default_value = "1%", requires = "distortion", allow_hyphen_values = true)]
+    gap: Share,
     #[command(flatten)]
-    measure: MeasureArgs,
+    norm: NormArgs,
     #[command(flatten)]
     targets: TargetArgs,
     #[command(flatten)]
@@ -131,6 +139,19 @@ impl Args {
         let mut eps: Vec<Fraction> = self.eps.iter().cloned().map(Fraction).collect();
         eps.sort();
         eps.dedup();
+        let (norm, range) = self.norm.get();
+        let mut kind = Kind::Radii;
+        if self.distortion {
+            kind = Kind::Distortion { gap: Fraction(self.gap.0.clone()) };
+            match (eps.len(), &range) {
+                (0, Some(range)) => eps.push(Fraction(norm.of_range(network.input().shape.len(), range))),
+                (1, _) => {}
+                (0, None) => {
+                    return Err(CliError::new("U0001", "--range none leaves no end: give the largest --eps"));
+                }
+                _ => return Err(CliError::new("U0001", "--eps: of distortions there is one largest")),
+            }
+        }
         let fractions = |values: &[Rational]| values.iter().cloned().map(Fraction).collect();
         let reading = &self.model.reading;
         let targets = &self.targets.targets;
@@ -153,10 +174,10 @@ impl Args {
             },
             indices,
             shard: self.shard.map(|ShardArg(shard)| shard),
-            norm: self.measure.norm(),
-            range: self.measure.range().map(|(low, high)| (Fraction(low), Fraction(high))),
+            norm,
+            range: range.map(|(low, high)| (Fraction(low), Fraction(high))),
             targets: (!targets.is_empty()).then(|| targets.clone()),
-            kind: Kind::Radii,
+            kind,
             eps,
             time_limit_s: options.time_limit.map(|limit| limit.as_secs_f64()),
             threads: options.threads,
@@ -223,9 +244,11 @@ pub(crate) fn object(asked: &Asked, summary: &Summary, is_stopped: bool, seconds
     };
     let found = match summary {
         Summary::Radii(counts) => json!({ "radii": radii(counts) }),
-        Summary::Distortions(Distortions { images, measured, misclassified, mean, median, .. }) => json!({
+        Summary::Distortions(Distortions { images, measured, robust, misclassified, mean, median, .. }) => json!({
+            "eps": asked.radius(0),
             "images": images,
             "measured": measured,
+            "robust": robust,
             "misclassified": misclassified,
             "unknown": summary.unknown(),
             "untried": summary.untried(),

@@ -5,7 +5,9 @@ mod attack;
 mod bounds;
 mod boxes;
 mod check;
+mod collect;
 mod convert;
+mod distortion;
 mod encode;
 mod error;
 mod evaluate;
@@ -101,10 +103,14 @@ struct Cli {
 enum Command {
     /// Decide whether any allowed perturbation of one input changes the network's answer
     Robust(robust::Args),
+    /// Measure how far the nearest input is that changes the network's answer, as a proved interval
+    Distortion(distortion::Args),
     /// Evaluate a network over a data set
     Evaluate(evaluate::Args),
     /// Write the page about a run of `evaluate`
     Report(page::Args),
+    /// Put run folders together that `evaluate` made
+    Collect(collect::Args),
     /// Decide a property in VNN-LIB
     Verify(verify::Args),
     /// Decide an instance of VNN-COMP and write the result where the competition looks for it
@@ -161,6 +167,12 @@ impl Output {
                     "{seconds:8.2} s  programs: disjunct {disjunct} {} after {solved}",
                     if *proved { "proved" } else { "open" }
                 ),
+                Progress::Distortion { lower, upper: Some(upper) } => {
+                    eprintln!("{seconds:8.2} s  distortion: {lower:.5} to {upper:.5}");
+                }
+                Progress::Distortion { lower, upper: None } => {
+                    eprintln!("{seconds:8.2} s  distortion: above {lower:.5}");
+                }
                 Progress::Search { subproblems, open, margin } => {
                     eprintln!("{seconds:8.2} s  search: {subproblems} subproblems, {open} open, margin {margin:.5}");
                 }
@@ -200,6 +212,8 @@ pub(crate) fn run() -> Exit {
         Command::Robust(args) => robust::run(args, output),
         Command::Evaluate(args) => evaluate::run(args, output),
         Command::Report(args) => page::run(args, output),
+        Command::Collect(args) => collect::run(args, output),
+        Command::Distortion(args) => distortion::run(args, output),
         Command::Verify(args) => verify::run(args, output),
         Command::Vnncomp(args) => vnncomp::run(args, output),
         Command::Supports(args) => supports::run(args),

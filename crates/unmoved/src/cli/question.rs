@@ -4,6 +4,7 @@ use super::{CliError, Output};
 use clap::ValueEnum;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use unmoved::evaluate::run::{AskedModel, Fraction};
 use unmoved::evaluate::{DataSet, Example, Layout, Perturbations, Question, QuestionError, read_image};
 use unmoved::ir::{Network, Rational};
 use unmoved::property::Norm;
@@ -61,6 +62,13 @@ impl ModelArgs {
 }
 
 impl ReadingArgs {
+    /// As the network of a run was read.
+    pub(crate) fn of_run(model: &AskedModel) -> Self {
+        let AskedModel { arch, output, mean, std, .. } = model.clone();
+        let [mean, std] = [mean, std].map(|values| values.into_iter().map(|Fraction(v)| v).collect());
+        Self { choices: ChoiceArgs { arch, output }, mean, std }
+    }
+
     pub(crate) fn read(&self, path: &Path, output: Output) -> Result<Network, CliError> {
         Ok(self.read_model(path, output)?.network)
     }
@@ -167,12 +175,12 @@ pub(crate) struct RegionArgs {
     #[arg(long, allow_hyphen_values = true)]
     eps: Rational,
     #[command(flatten)]
-    measure: MeasureArgs,
+    norm: NormArgs,
 }
 
-/// How perturbations are measured, and which inputs there are.
+/// How perturbations are measured, and what is valid at all.
 #[derive(clap::Args)]
-pub(crate) struct MeasureArgs {
+pub(crate) struct NormArgs {
     /// How perturbations are measured
     #[arg(long, default_value = "linf")]
     norm: NormName,
@@ -213,12 +221,24 @@ pub(crate) fn only(
     targets: &TargetArgs,
     output: Output,
 ) -> Result<Question, CliError> {
+    only_within(model, input, |_| Ok(region.perturbations()), targets, output)
+}
+
+/// The same, with perturbations that depend on how many elements an input has.
+pub(crate) fn only_within(
+    model: &ModelArgs,
+    input: &InputArgs,
+    perturbations: impl FnOnce(usize) -> Result<Perturbations, CliError>,
+    targets: &TargetArgs,
+    output: Output,
+) -> Result<Question, CliError> {
     let network = Arc::new(model.read(output)?);
+    let perturbations = perturbations(network.input().shape.len())?;
     let mut examples = input.read()?;
     let (Some((_, example)), true) = (examples.pop(), examples.is_empty()) else {
         return Err(CliError::new("U0001", "--index: this command takes one image at a time"));
     };
-    let question = about(&network, &example, model, input, region, targets)?;
+    let question = about(&network, &example, model, input, perturbations, targets)?;
     let origin = match (input.label, example.label) {
         (Some(_), _) => "as given",
         (None, Some(_)) => "the data set's",
@@ -242,11 +262,11 @@ pub(crate) fn about(
     example: &Example,
     model: &ModelArgs,
     input: &InputArgs,
-    region: &RegionArgs,
+    perturbations: Perturbations,
     targets: &TargetArgs,
 ) -> Result<Question, CliError> {
     let targets = (!targets.targets.is_empty()).then_some(&targets.targets[..]);
-    Question::new(network, example, input.label, region.perturbations(), targets).map_err(|error| match error {
+    Question::new(network, example, input.label, perturbations, targets).map_err(|error| match error {
         QuestionError::Shape { .. } => {
             CliError::from(error).note(format_args!("the network is {}", model.model.display()))
         }
@@ -264,21 +284,19 @@ pub(crate) struct TargetArgs {
 
 impl RegionArgs {
     pub(crate) fn perturbations(&self) -> Perturbations {
-        Perturbations { norm: self.measure.norm(), eps: self.eps.clone(), range: self.measure.range() }
+        let (norm, range) = self.norm.get();
+        Perturbations { norm, eps: self.eps.clone(), range }
     }
 }
 
-impl MeasureArgs {
-    pub(crate) fn norm(&self) -> Norm {
-        match self.norm {
+impl NormArgs {
+    pub(crate) fn get(&self) -> (Norm, Option<(Rational, Rational)>) {
+        let norm = match self.norm {
             NormName::Linf => Norm::Linf,
             NormName::L1 => Norm::L1,
             NormName::L2 => Norm::L2,
-        }
-    }
-
-    pub(crate) fn range(&self) -> Option<(Rational, Rational)> {
-        self.range.0.clone()
+        };
+        (norm, self.range.0.clone())
     }
 }
 

@@ -41,8 +41,8 @@ impl Report<'_> {
     }
 
     fn distance(&self, c: &Counterexample) -> String {
-        let norm = self.question.perturbations.norm.name();
-        self.question.distance(c).map(|distance| format!("{norm} distance {distance:.4}")).unwrap_or_default()
+        let distance = self.question.query.region().distance_up(&c.input).map_or(f64::INFINITY, |d| d.to_f64());
+        format!("{} distance {distance:.4}", self.question.perturbations.norm.name())
     }
 
     pub(crate) fn json(&self) -> String {

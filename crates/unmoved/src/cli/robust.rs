@@ -36,9 +36,9 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     }
     let start = Instant::now();
     images::one(&args.asked, output, |question| {
-        let drawing = args.picture.of(question)?;
+        args.picture.expect_image(question)?;
         let outcome = decide_watched(&question.query, &options, &output.watch(start))?;
-        drawing.map_or(Ok(()), |drawing| drawing.save(question, &outcome.verdict))?;
+        args.picture.save_of(question, &outcome.verdict)?;
         keep.save(&question.query, &outcome)?;
         Ok(outcome)
     })

@@ -1,0 +1,137 @@
+//! Runs that are killed, stopped, starved and damaged: nothing that was reported is lost, nothing is counted twice, and the next call goes
+//! on.
+
+#![cfg(unix)]
+
+mod runs;
+
+use runs::{World, results, verdicts};
+use std::collections::BTreeSet;
+use std::io::Read as _;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+const EPS: &str = "0.02,0.06,0.1";
+const IMAGES: usize = 120;
+const KILLS: usize = 200;
+
+#[test]
+fn a_run_killed_two_hundred_times_answers_as_one_that_was_not() {
+    let world = World::new(IMAGES, 1);
+    assert_eq!(world.run(&world.arguments("whole", EPS)).code, Some(0));
+    let expected = verdicts(&world.read("whole"));
+    assert_eq!(expected.len(), 3 * IMAGES);
+    for word in ["Robust", "counterexample", "misclassified"] {
+        assert!(expected.iter().any(|(.., words)| words.contains(word)), "no question tests {word}");
+    }
+    let mut random = fastrand::Rng::with_seed(7);
+    let (mut kills, mut runs) = (0, 0);
+    while kills < KILLS {
+        runs += 1;
+        let run = format!("run-{runs}");
+        let mut reported = Vec::new();
+        loop {
+            let mut command = world.command(&[&world.arguments(&run, EPS)[..], &["--format", "jsonl"]].concat());
+            let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary runs");
+            // Most of the time it is at work by then, and not done.
+            std::thread::sleep(Duration::from_micros(random.u64(5_000..40_000)));
+            if kills < KILLS {
+                child.kill().expect("it can be killed");
+            }
+            let mut stdout = String::new();
+            child.stdout.take().expect("a pipe").read_to_string(&mut stdout).expect("text");
+            // The last line may be cut where the pipe was full, and was then not reported.
+            reported.extend(stdout.split_inclusive('\n').filter_map(|l| l.strip_suffix('\n')).map(str::to_owned));
+            let ended = child.wait().expect("it ended");
+            if ended.code() == Some(0) {
+                break;
+            }
+            assert_eq!(ended.code(), None, "only a signal ends it early");
+            kills += 1;
+        }
+        let written = results(&world.path(&run));
+        for line in &reported {
+            let fields = line.strip_suffix('}').expect("an object");
+            assert!(written.iter().any(|l| l.starts_with(fields)), "reported and lost: {line}");
+        }
+        let distinct: BTreeSet<&String> = written.iter().collect();
+        assert_eq!((written.len(), distinct.len()), (expected.len(), expected.len()), "each question once");
+        assert_eq!(verdicts(&world.read(&run)), expected);
+        world.expect_checked(&run);
+        assert!(world.read(&run).notes.is_empty());
+        std::fs::remove_dir_all(world.path(&run)).expect("removable");
+    }
+    assert!(runs <= KILLS / 4, "too few kills in a run to test anything: it was done {runs} times");
+}
+
+#[test]
+fn a_full_disk_is_an_error_and_what_was_reported_is_there() {
+    let world = World::new(60, 2);
+    let arguments = [&world.arguments("run", EPS)[..], &["--format", "jsonl"]].concat();
+    let mut reported = BTreeSet::new();
+    // In turns; a limit of 60 is about a quarter of what all results take.
+    let limits = [0, 0, 8, 16, 40, 60, 80, 100, 120, 140, 160];
+    for (is_deadly, blocks) in [false, true].into_iter().cycle().zip(limits) {
+        let trap = if is_deadly { "" } else { "trap '' XFSZ; " };
+        let script = format!("{trap}ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(script).arg(env!("CARGO_BIN_EXE_unmoved")).args(&arguments);
+        command.current_dir(world.folder.path()).stdin(Stdio::null());
+        let ended = world.ended(command);
+        if is_deadly {
+            assert_eq!((ended.code, ended.stderr.contains("panicked")), (None, false), "{}", ended.stderr);
+        } else {
+            assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+            assert!(ended.stderr.contains("error[U0002]: cannot write"), "{}", ended.stderr);
+        }
+        reported.extend(ended.stdout.lines().map(str::to_owned));
+    }
+    assert!(reported.len() > 20, "the limits let too little through to test anything: {}", reported.len());
+    let ended = world.run(&arguments);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let written = results(&world.path("run"));
+    assert_eq!(written.len(), 180);
+    assert!(reported.iter().all(|line| written.iter().any(|l| l.starts_with(&line[..line.len() - 1]))));
+    world.expect_checked("run");
+}
+
+#[test]
+fn ctrl_c_writes_down_what_is_done_and_says_how_to_go_on() {
+    let world = World::new(3000, 3);
+    let arguments = [&world.arguments("run", EPS)[..], &["--format", "jsonl"]].concat();
+    let mut child = world.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    let mut first = [0];
+    let mut stdout = child.stdout.take().expect("a pipe");
+    stdout.read_exact(&mut first).expect("a result");
+    let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(interrupt.expect("kill runs").success());
+    let mut text = "{".to_owned();
+    stdout.read_to_string(&mut text).expect("text");
+    let output = child.wait_with_output().expect("it ended");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    assert!(stderr.contains("stopped: ") && stderr.contains("the same command goes on"), "{stderr}");
+    let reported: Vec<&str> = text.lines().collect();
+    let written = results(&world.path("run"));
+    assert_eq!(reported.len(), written.len());
+    assert!(written.len() < 9000, "it was done before it could be stopped");
+}
+
+#[test]
+fn two_processes_do_not_work_on_one_folder() {
+    let world = World::new(3000, 4);
+    let arguments = world.arguments("run", EPS);
+    let mut first = world.command(&[&arguments[..], &["--format", "jsonl"]].concat());
+    let mut first = first.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it runs");
+    first.stdout.as_mut().expect("a pipe").read_exact(&mut [0]).expect("a result");
+    let second = world.run(&arguments);
+    assert_eq!(second.code, Some(2));
+    assert!(second.stderr.contains("error[U0600]: run: another process works on this run"), "{}", second.stderr);
+    let collected = world.run(&["collect", "run", "--into", "run"]);
+    assert!(collected.stderr.contains("U0600"), "{}", collected.stderr);
+    first.kill().expect("it can be killed");
+    first.wait().expect("it ended");
+    // A lock goes with its process.
+    let third = world.run(&world.arguments("run", "0.06"));
+    assert_eq!(third.code, Some(0), "{}", third.stderr);
+}
