@@ -127,11 +127,10 @@ fn headline(asked: &Asked, summary: &Summary) -> (String, String) {
         }
         Summary::Distortions(found) => {
             let text = found.to_string();
-            let text = match text.split_once(": ") {
-                Some((count, mean)) => format!("{mean} ({count})"),
-                None => text,
+            return match text.split_once(": ") {
+                Some((count, means)) => (format!("{} distortion: {means}", asked.norm.name()), count.to_owned()),
+                None => (text, format!("none measured in {}", asked.norm.name())),
             };
-            (text, format!("{}: ", asked.norm.name()))
         }
     };
     let (head, rest) = text.split_once(" (").unwrap_or((&text, ""));

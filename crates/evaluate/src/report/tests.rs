@@ -111,11 +111,15 @@ fn a_run_of_ten_thousand_makes_a_page_of_a_few_megabytes() {
 fn distortions_have_a_headline_a_curve_and_a_histogram() {
     let records = (0..20).map(|index| {
         let upper = 0.05 + 0.005 * index as f64;
-        record(index, Word::Measured, None, (upper * 0.995, Some(upper)))
+        record(index, Word::Measured, Some(1.0), (upper * 0.995, Some(upper)))
     });
-    let run = run(asked(20, Kind::Distortion { gap: fraction("1/100") }, &[]), records.collect());
+    let run = run(asked(20, Kind::Distortion { gap: fraction("1/100") }, &["1"]), records.collect());
     let html = html(&run);
-    assert!(html.contains("<h1>mean in [0.0970, 0.0975], median in [0.0970, 0.0975]</h1>"), "{}", &html[..900]);
+    assert!(
+        html.contains("<h1>linf distortion: mean in [0.0970, 0.0975], median in [0.0970, 0.0975]</h1>"),
+        "{}",
+        &html[..900]
+    );
     for title in ["Certified accuracy", "Distortions", "Time"] {
         assert!(html.contains(&format!("<h2>{title}</h2>")), "{title}");
     }
