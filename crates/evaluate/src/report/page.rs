@@ -17,6 +17,8 @@ const MOST: usize = 2_000;
 pub(super) struct Page {
     title: String,
     headline: String,
+    /// The headline, to be broken into lines where it may be.
+    heading: String,
     detail: String,
     facts: Vec<(&'static str, String)>,
     radii: Vec<Radius>,
@@ -64,6 +66,7 @@ impl Page {
         let name = |path: &std::path::Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         Self {
             title: format!("{} on {}", name(&asked.model.path), name(&asked.data.path)),
+            heading: unbroken(&headline),
             headline,
             detail,
             facts: facts(asked),
@@ -135,6 +138,16 @@ fn headline(asked: &Asked, summary: &Summary) -> (String, String) {
     };
     let (head, rest) = text.split_once(" (").unwrap_or((&text, ""));
     (head.to_owned(), format!("{at}{}", rest.trim_end_matches(')')))
+}
+
+/// A headline whose intervals are not broken over two lines.
+fn unbroken(text: &str) -> String {
+    let mut is_inside = false;
+    let letters = text.chars().map(|letter| {
+        is_inside = letter == '[' || is_inside && letter != ']';
+        if letter == ' ' && is_inside { '\u{a0}' } else { letter }
+    });
+    letters.collect::<String>().replace("] %", "]\u{a0}%")
 }
 
 /// What was asked.

@@ -89,7 +89,7 @@ fn what_others_wrote_is_escaped_and_nothing_is_fetched() {
     for fetched in ["http:", "https:", "url(", "@import", "<link"] {
         assert!(!html.contains(fetched), "{fetched}");
     }
-    assert!(html.contains("<h1>adversarial error in [20.00, 40.00] %</h1>"));
+    assert!(html.contains("<title>adversarial error in [20.00, 40.00] % · "));
     assert!(html.contains("The original images are not shown"));
 }
 
@@ -116,7 +116,7 @@ fn distortions_have_a_headline_a_curve_and_a_histogram() {
     let run = run(asked(20, Kind::Distortion { gap: fraction("1/100") }, &["1"]), records.collect());
     let html = html(&run);
     assert!(
-        html.contains("<h1>linf distortion: mean in [0.0970, 0.0975], median in [0.0970, 0.0975]</h1>"),
+        html.contains("<title>linf distortion: mean in [0.0970, 0.0975], median in [0.0970, 0.0975] · "),
         "{}",
         &html[..900]
     );
