@@ -3,7 +3,7 @@
 //! What is exact is the `.npy`; a picture rounds every value to a byte.
 
 use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_width};
-use png::Compression;
+use png::{Compression, Filter};
 
 /// The extents of an input that is an image: grey or colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +73,10 @@ const WHITE: Rgb = [255; 3];
 const INK: Rgb = [38, 38, 44];
 /// What an enlarged image is about as wide and as high as.
 const PANEL: usize = 280;
+/// For pictures within a page.
+const SMALL: (Compression, Filter) = (Compression::High, Filter::Adaptive);
+/// For enlarged ones, whose rows repeat the one above. A run draws hundreds and must not wait for them.
+const ENLARGED: (Compression, Filter) = (Compression::Balanced, Filter::Up);
 /// Around and between the panels.
 const GAP: usize = 20;
 /// Below a panel.
@@ -156,9 +160,9 @@ pub fn thumbnail(shape: ImageShape, values: &[f32]) -> Result<Vec<u8>, PictureEr
     let size = [shape.width, shape.height];
     if shape.channels == 1 {
         let grey: Vec<u8> = colours.iter().map(|colour| colour[0]).collect();
-        return encode(size, png::ColorType::Grayscale, Compression::High, &grey);
+        return encode(size, png::ColorType::Grayscale, SMALL, &grey);
     }
-    encode(size, png::ColorType::Rgb, Compression::High, colours.as_flattened())
+    encode(size, png::ColorType::Rgb, SMALL, colours.as_flattened())
 }
 
 fn colours(shape: ImageShape, values: &[f32], [low, high]: [f32; 2]) -> Vec<Rgb> {
@@ -177,13 +181,14 @@ fn diverging(value: f64) -> Rgb {
 fn encode(
     [width, height]: [usize; 2],
     kind: png::ColorType,
-    compression: Compression,
+    (compression, filter): (Compression, Filter),
     bytes: &[u8],
 ) -> Result<Vec<u8>, PictureError> {
     let mut out = Vec::new();
     let mut encoder = png::Encoder::new(&mut out, width as u32, height as u32);
     encoder.set_color(kind);
     encoder.set_compression(compression);
+    encoder.set_filter(filter);
     let mut writer = encoder.write_header()?;
     writer.write_image_data(bytes)?;
     writer.finish()?;
@@ -241,8 +246,7 @@ impl Canvas {
     }
 
     fn png(&self) -> Result<Vec<u8>, PictureError> {
-        // A run draws hundreds, and must not wait for them.
-        encode([self.width, self.height], png::ColorType::Rgb, Compression::Fast, self.pixels.as_flattened())
+        encode([self.width, self.height], png::ColorType::Rgb, ENLARGED, self.pixels.as_flattened())
     }
 }
 

@@ -105,7 +105,7 @@ fn of_distortions(run: &Run) -> Option<Chart> {
     let radii: Vec<f64> = chart.x.samples(POINTS).collect();
     let lower: Vec<_> = radii.iter().map(|&eps| [eps, at_least(eps)]).collect();
     let upper: Vec<_> = radii.iter().map(|&eps| [eps, 100.0 - below(eps)]).collect();
-    band(&mut chart, &lower, &upper);
+    band(&mut chart, &steps(&lower, |[_, after]| after), &steps(&upper, |[before, _]| before));
     Some(chart)
 }
 
