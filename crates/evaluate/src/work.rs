@@ -14,7 +14,7 @@ pub use recheck::{Recheck, Rechecked};
 pub(crate) use images::digest as image_digest;
 
 use crate::Images;
-use crate::run::{Answers, Asked, Folder, Kind, Record, Run, RunError, Summary, Word};
+use crate::run::{Answers, Asked, Folder, Record, Run, RunError, Summary, Word};
 use attempt::Worker;
 use queue::{Queue, Task};
 use std::path::Path;
@@ -76,11 +76,11 @@ pub enum Event<'a> {
     },
     /// Something to know.
     Note(&'a str),
-    /// A record, which is on disk if there is a folder; and so many images that have had their first attempt wait for more.
+    /// A record, which is on disk if there is a folder; and so many questions that have had their first attempt wait for more.
     Recorded {
         /// The record.
         record: &'a Record,
-        /// The images that wait, or are worked on after that.
+        /// The questions that wait, or are worked on after that.
         hard: usize,
     },
 }
@@ -188,8 +188,9 @@ fn write_down(
         if let Some(folder) = &mut folder {
             folder.append(&group)?;
         }
+        let hard = queue.hard();
         for record in group {
-            tell(Event::Recorded { record: &record, hard: queue.hard() });
+            tell(Event::Recorded { record: &record, hard });
             run.answers.insert(&run.asked, record, false)?;
         }
         if let Some(error) = failed {
@@ -200,10 +201,8 @@ fn write_down(
 
 /// What is open of what this call asks, image by image, the radii ascending.
 fn open(work: &Work, run: &Run) -> Vec<Task> {
-    let positions: Vec<usize> = match work.asked.kind {
-        Kind::Radii => (0..work.asked.per_image()).filter_map(|k| run.asked.position(work.asked.radius(k))).collect(),
-        Kind::Distortion { .. } => vec![0],
-    };
+    let radii = (0..work.asked.per_image()).map(|k| work.asked.radius(k));
+    let positions: Vec<usize> = radii.filter_map(|eps| run.asked.position(eps)).collect();
     let is_open = |index, position| {
         let record = run.answers.get(index, position);
         record.is_none_or(|record| work.rerun.asks_again(record, work.asked.time_limit_s))
@@ -211,7 +210,7 @@ fn open(work: &Work, run: &Run) -> Vec<Task> {
     let task = |index| {
         let open = positions.iter().copied().filter(|&p| is_open(index, p));
         let open: Vec<_> = open.map(|position| (position, run.answers.attempts(index, position) + 1)).collect();
-        (!open.is_empty()).then(|| Task { index, open, spent: Duration::ZERO, found: None })
+        (!open.is_empty()).then_some(Task { index, open, spent: Duration::ZERO, found: None })
     };
     work.asked.indices().filter_map(task).collect()
 }

@@ -101,10 +101,9 @@ pub fn distortion(
     let kept = &Rational::ONE - gap;
     let mut search = Search { query, network, options, clock: &clock, watch, eps, kept, random, found };
     let mut centre = Candidates::default();
-    if attack::at_centre(query, &mut centre)? {
-        if let Some(counterexample) = centre.counterexample {
-            search.violated(counterexample, DecidedBy::Centre);
-        }
+    attack::at_centre(query, &mut centre)?;
+    if let Some(counterexample) = centre.counterexample {
+        search.violated(counterexample, DecidedBy::Centre);
     }
     if !search.is_done() && options.attack.restarts > 0 {
         search.attack()?;
@@ -131,6 +130,8 @@ const NEAR: f64 = 1.25;
 /// Attacks in smaller and smaller balls: at most so many, and so many without success.
 const ATTACKS: usize = 8;
 const FAILURES: usize = 2;
+/// Attacks that follow upon each other take at most this share of the time that is left.
+const SHARE: f64 = 0.25;
 /// Gradient steps, as multiples of those of an attack in one ball: for every class, and for the nearest ones.
 const STEPS: [usize; 2] = [2, 4];
 /// Subproblems that a proof may take in the second round, after one with none, and by which factor that grows from round to round.
@@ -139,7 +140,7 @@ const GROWTH: usize = 4;
 /// A round is over where what it has not decided is closer to what is proved than this multiple of the gap.
 const CLOSE: i64 = 3;
 
-/// A radius that was not decided.
+/// A radius that was not decided, and why.
 struct Failed {
     radius: Rational,
     reason: Reason,
@@ -147,7 +148,7 @@ struct Failed {
     is_spent: bool,
 }
 
-impl Search<'_> {
+impl<'a> Search<'a> {
     fn is_done(&self) -> bool {
         self.found.upper.as_ref().is_some_and(|upper| self.found.lower >= &self.kept * upper)
     }
@@ -175,28 +176,36 @@ impl Search<'_> {
         (self.watch)(&Progress::Distortion { lower: lower.round_down(), upper });
     }
 
+    /// When an attack that begins now is to end.
+    fn deadline(&self) -> impl Fn() -> bool + use<'a> {
+        let clock = self.clock;
+        let least = clock.remaining().map(|left| left.mul_f64(1.0 - SHARE));
+        move || clock.is_out() || clock.remaining().is_some_and(|left| least.is_some_and(|least| left < least))
+    }
+
     /// Looks for near counterexamples: of every class once, then of the nearest ones from many starts.
     fn attack(&mut self) -> Result<(), SearchError> {
-        let Search { query, options, clock, .. } = *self;
+        let Search { query, options, .. } = *self;
+        let is_late = self.deadline();
         let compact = attack::compact(&Examiner::prepared(query, self.network)?, query);
         let centre = attack::centre(query);
         let start = |disjunct| Start { disjunct, x: centre.clone(), radius: None };
         let starts: Vec<Start> = (0..query.unsafe_set().len()).map(start).collect();
         let steps = STEPS[0] * options.attack.steps;
-        let near = sorted(nearest::seek(query, &compact, &starts, steps, || clock.is_out()));
+        let near = sorted(nearest::seek(query, &compact, &starts, steps, is_late));
         near.iter().any(|near| self.settle(near));
         self.attack_near(near)
     }
 
     /// Attacks from what was found, and from other points of the ball in which that lies, for as long as something nearer is found.
     fn attack_near(&mut self, mut near: Vec<Near>) -> Result<(), SearchError> {
-        let clock = self.clock;
+        let is_late = self.deadline();
         let mut failures = 0;
         for _ in 0..ATTACKS {
             let Some(upper) = self.found.upper.clone() else { return Ok(()) };
             let radius = upper.to_f64();
             near.retain(|near| near.distance <= NEAR * radius);
-            if failures == FAILURES || near.is_empty() || radius == 0.0 || clock.is_out() {
+            if failures == FAILURES || near.is_empty() || radius == 0.0 || is_late() {
                 return Ok(());
             }
             let query = &self.query.about(self.query.region().with_radius(upper)?)?;
@@ -209,7 +218,7 @@ impl Search<'_> {
             };
             let starts: Vec<Start> = (0..LANES.max(near.len())).map(start).collect();
             let steps = STEPS[1] * self.options.attack.steps;
-            let again = sorted(nearest::seek(query, &compact, &starts, steps, || clock.is_out()));
+            let again = sorted(nearest::seek(query, &compact, &starts, steps, &is_late));
             failures = if again.first().is_some_and(|near| self.settle(near)) { 0 } else { failures + 1 };
             for found in again {
                 if let Some(known) =
@@ -228,6 +237,9 @@ impl Search<'_> {
         let mut effort = 0;
         let mut step = self.eps.clone();
         let close = &Rational::ONE - &(&Rational::from(CLOSE) * &(&Rational::ONE - &self.kept));
+        let close = close.max(part(&self.kept, (1, 2)));
+        // Where even that is not decided it is of no use to go farther down.
+        let least = self.eps * &part(&Rational::ONE, (1, 1 << 40));
         // The least radius that so much effort does not decide.
         let mut failed: Option<Failed> = None;
         while !self.is_done() && self.found.lower != *self.eps {
@@ -243,10 +255,11 @@ impl Search<'_> {
             let radius = match &failed {
                 Some(failed) if failed.radius <= wanted => self.between(lower, &failed.radius),
                 _ if lower + &step < wanted => lower + &step,
-                _ => wanted,
+                _ => wanted.clone(),
             };
             let left = self.options.subproblems.saturating_sub(self.found.subproblems);
-            let most = effort.min(left);
+            // Where the interval is to be closed a short search is worth it for the counterexamples that relaxations lead to.
+            let most = if radius == wanted { effort.max(SECOND) } else { effort }.min(left);
             match self.decide(&radius, most)? {
                 None if failed.is_none() => step = &step + &step,
                 None => {}
@@ -255,7 +268,7 @@ impl Search<'_> {
             let Some(Failed { radius, reason, is_spent }) = &failed else { continue };
             let may_try_harder = *is_spent && most < left;
             let close = if may_try_harder { &close } else { &self.kept };
-            if self.found.lower < close * radius {
+            if self.found.lower < close * radius && *radius > least {
                 continue;
             }
             if !may_try_harder {
@@ -280,24 +293,27 @@ impl Search<'_> {
         self.found.subproblems += outcome.subproblems;
         self.found.check_time += outcome.check_time;
         let is_spent = outcome.subproblems >= most;
-        match outcome.verdict {
-            Verdict::Robust => {
-                let Some(certificate) = outcome.certificate else { unreachable!("robust comes with its certificate") };
+        let failed = |reason| Some(Failed { radius: radius.clone(), reason, is_spent });
+        Ok(match (outcome.verdict, outcome.certificate) {
+            (Verdict::Robust, Some(certificate)) => {
                 self.found.lower = radius.clone();
                 self.found.lower_by = outcome.decided_by;
                 self.found.proof = Some(Proved { query, certificate });
                 self.report();
+                None
             }
-            Verdict::Violated(counterexample) => {
+            (Verdict::Violated(counterexample), _) => {
                 let x = counterexample.input.nearest.iter().map(|&v| f64::from(v)).collect();
                 let near = Near { distance: radius.to_f64(), disjunct: counterexample.disjunct, x };
                 self.violated(counterexample, outcome.decided_by);
                 self.settle(&near);
                 self.attack_near(vec![near])?;
+                None
             }
-            Verdict::Unknown(reason) => return Ok(Some(Failed { radius: radius.clone(), reason, is_spent })),
-        }
-        Ok(None)
+            (Verdict::Unknown(reason), _) => failed(reason),
+            // Without its certificate nothing is claimed.
+            (Verdict::Robust, None) => failed(Reason::Open),
+        })
     }
 
     /// A radius with few digits in the lowest part of the gap from `least` to `upper`.

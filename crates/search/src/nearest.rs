@@ -10,7 +10,6 @@ use crate::candidates::value;
 use std::f64::consts::PI;
 use unmoved_bounds::engine::{Compact, LANES, Lanes};
 use unmoved_check::replay_point;
-use unmoved_ir::Rational;
 use unmoved_property::{Counterexample, InputRegion, Norm, Point, Query, RegionKind};
 
 /// By how much a ball shrinks or grows in a step, at first and at last.
@@ -145,16 +144,46 @@ fn advance(ball: &Ball<'_>, walk: &mut Walk<'_>, radii: &[f64], length: f64) {
         return;
     }
     for (lane, &radius) in radii.iter().enumerate() {
-        let Some(Ok(region)) = Rational::from_f64(radius).map(|r| ball.region.with_radius(r)) else { continue };
         let slope: Vec<f64> = walk.slope.iter().map(|s| f64::from(s.0[lane])).collect();
         let mut x = walk.lane(lane);
         match ball.norm {
             Norm::L1 => move_l1(&mut x, &slope, limits, length * radius),
             _ => move_l2(&mut x, &slope, length * radius),
         }
-        region.project(&mut x);
-        walk.x.iter_mut().zip(&x).for_each(|(to, x)| to.0[lane] = *x as f32);
+        let mut step: Vec<f64> =
+            (0..x.len()).map(|i| x[i].max(limits.lower[i]).min(limits.upper[i]) - ball.centre[i]).collect();
+        match ball.norm {
+            Norm::L1 => shorten_l1(&mut step, radius),
+            _ => shorten_l2(&mut step, radius),
+        }
+        walk.x.iter_mut().zip(ball.centre.iter().zip(&step)).for_each(|(to, (c, s))| to.0[lane] = (c + s) as f32);
     }
+}
+
+fn shorten_l2(step: &mut [f64], radius: f64) {
+    let length = step.iter().map(|s| s * s).sum::<f64>().sqrt();
+    if length > radius {
+        step.iter_mut().for_each(|s| *s *= radius / length);
+    }
+}
+
+/// All elements lose alike, until they are zero.
+fn shorten_l1(step: &mut [f64], radius: f64) {
+    let mut sizes: Vec<f64> = step.iter().map(|s| s.abs()).filter(|s| *s > 0.0).collect();
+    if sizes.iter().sum::<f64>() <= radius {
+        return;
+    }
+    sizes.sort_unstable_by(|a, b| b.total_cmp(a));
+    let (mut sum, mut loss) = (0.0, 0.0);
+    for (k, size) in sizes.into_iter().enumerate() {
+        sum += size;
+        let next = (sum - radius) / (k + 1) as f64;
+        if next >= size {
+            break;
+        }
+        loss = next;
+    }
+    step.iter_mut().for_each(|s| *s = s.signum() * (s.abs() - loss).max(0.0));
 }
 
 /// Halvings of the way from the centre.

@@ -135,3 +135,41 @@ fn two_processes_do_not_work_on_one_folder() {
     let third = world.run(&world.arguments("run", "0.06"));
     assert_eq!(third.code, Some(0), "{}", third.stderr);
 }
+
+#[test]
+fn parts_are_put_together_and_distortions_agree_with_radii() {
+    let world = World::new(40, 5);
+    assert_eq!(world.run(&world.arguments("whole", "0.06")).code, Some(0));
+    for part in ["1/3", "2/3", "3/3"] {
+        let name = format!("part-{}", &part[..1]);
+        let arguments = world.arguments(&name, "0.06");
+        assert_eq!(world.run(&[&arguments[..], &["--shard", part]].concat()).code, Some(0));
+    }
+    let two = world.run(&["collect", "part-1", "part-3", "--into", "all"]);
+    assert_eq!(two.code, Some(3), "{}", two.stderr);
+    for _ in 0..2 {
+        let all = world.run(&["collect", "part-1", "part-2", "part-3", "whole", "--into", "all"]);
+        assert_eq!(all.code, Some(0), "{}", all.stderr);
+        assert_eq!(results(&world.path("all")).len(), 40);
+    }
+    let run = world.read("all");
+    assert_eq!(verdicts(&run), verdicts(&world.read("whole")));
+    world.expect_checked("all");
+    assert_eq!(world.run(&world.arguments("all", "0.06")).code, Some(0));
+    let other = world.run(&["collect", "part-1", "--into", "part-2"]);
+    assert!(other.stderr.contains("U0601") && other.stderr.contains("shard"), "{}", other.stderr);
+
+    let distortion = world.arguments("far", "0.5");
+    let distortion = [&distortion[..], &["--distortion", "--gap", "2%"]].concat();
+    let ended = world.run(&distortion);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stdout.contains("mean in ["), "{}", ended.stdout);
+    world.expect_checked("far");
+    assert_eq!(world.run(&distortion).stdout, ended.stdout);
+    for (_, record) in world.read("far").answers.iter() {
+        let verdict = run.answers.get(record.index, 0).expect("it was asked").verdict;
+        let is_safe = verdict == unmoved::evaluate::run::Word::Robust;
+        assert!(if is_safe { record.upper.is_none_or(|u| u > 0.06) } else { record.lower <= 0.06 }, "{record:?}");
+    }
+    assert!(world.run(&world.arguments("far", "0.5")).stderr.contains("kind: the folder has distortions"));
+}

@@ -72,7 +72,7 @@ pub enum RunError {
         /// The image.
         index: usize,
         /// Why.
-        source: QuestionError,
+        source: Box<QuestionError>,
     },
     /// A question that cannot be worked on.
     #[error("image {index}: {source}")]
@@ -80,7 +80,7 @@ pub enum RunError {
         /// The image.
         index: usize,
         /// Why.
-        source: SearchError,
+        source: Box<SearchError>,
     },
     /// The network cannot be prepared.
     #[error(transparent)]

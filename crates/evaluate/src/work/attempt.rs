@@ -1,7 +1,7 @@
 //! One attempt at the questions about an image.
 
 use super::queue::{Queue, Task, Turn};
-use super::{Work, since};
+use super::{Work, images, since};
 use crate::run::{Asked, Keeper, KeptKind, Kind, MISCLASSIFIED, Record, Run, RunError, Word, hex};
 use crate::{Example, Question};
 use sha2::{Digest as _, Sha256};
@@ -10,7 +10,7 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 use unmoved_check::{Certificate, replay};
 use unmoved_ir::Rational;
-use unmoved_property::{Counterexample, Query, Reason, Verdict};
+use unmoved_property::{Counterexample, Reason, Verdict};
 use unmoved_search::{DecidedBy, Distortion, Options, Outcome, Prepared, SearchError, decide_prepared, distortion};
 
 /// How long the first attempt may take.
@@ -114,9 +114,9 @@ impl Worker {
         loop {
             let done = queue.take().and_then(|turn| {
                 let Some(turn) = turn else { return Ok(false) };
-                let is_first = turn.is_first;
+                let hard = if turn.is_first { 0 } else { turn.task.open.len() };
                 let left = self.turn(turn, results)?;
-                queue.give_back(is_first, left);
+                queue.give_back(hard, left);
                 Ok(true)
             });
             match done {
@@ -147,7 +147,7 @@ impl Worker {
             let index = task.index;
             let question = self.question(&example, index, position)?;
             let answer = self.answer(&question, task.found.as_deref(), &options);
-            let answer = answer.map_err(|source| RunError::Search { index, source })?;
+            let answer = answer.map_err(|source| RunError::Search { index, source: Box::new(source) })?;
             if is_short && answer.verdict == Word::Unknown && start.elapsed() >= first {
                 left.push((position, attempt));
                 continue;
@@ -255,7 +255,7 @@ fn question(
 ) -> Result<Question, RunError> {
     let perturbations = asked.perturbations(position).ok_or(RunError::Thread)?;
     Question::new(&work.network, example, None, perturbations, asked.targets.as_deref())
-        .map_err(|source| RunError::Question { index, source })
+        .map_err(|source| RunError::Question { index, source: Box::new(source) })
 }
 
 /// The digest by which a record tells which question it answers.
@@ -269,19 +269,13 @@ pub(crate) fn key(network: &str, query: &str, kind: &Kind) -> String {
 
 /// Tests that the records found answer the questions that are asked.
 pub(crate) fn expect_own(work: &Work, path: &Path, run: &Run) -> Result<(), RunError> {
-    let Some((last, _)) = run.answers.iter().last().map(|(position, r)| (r.index, position)) else { return Ok(()) };
-    let network = &run.asked.model.sha256;
-    for (index, example) in
-        (run.asked.indices.start..last + 1).zip(work.images.read(run.asked.indices.start..last + 1)?)
-    {
-        let example = example?;
-        for position in 0..run.asked.per_image() {
-            let Some(record) = run.answers.get(index, position) else { continue };
-            let question: Query = question(work, &run.asked, &example, index, position)?.query;
-            if key(network, &question.digest().to_string(), &run.asked.kind) != record.key {
-                return Err(RunError::Foreign { path: path.into(), index });
-            }
-        }
-    }
-    Ok(())
+    let Run { asked, answers, .. } = run;
+    let records = answers.iter().map(|(_, record)| record);
+    images::each(&work.images, records, work.options.threads, |record, example| {
+        let (path, index) = (path.into(), record.index);
+        let position = asked.position(record.eps).unwrap_or_default();
+        let query = question(work, asked, example, index, position)?.query;
+        let is_own = key(&asked.model.sha256, &query.digest().to_string(), &asked.kind) == record.key;
+        if is_own { Ok(()) } else { Err(RunError::Foreign { path, index }) }
+    })
 }

@@ -1,8 +1,9 @@
 //! The images of a run.
 
-use crate::run::{Asked, RunError, hex};
+use crate::run::{Asked, Record, RunError, hex};
 use crate::{Example, Examples, Images};
 use sha2::{Digest as _, Sha256};
+use std::sync::Mutex;
 
 /// The SHA-256, in hexadecimal, of the images at the indices that are asked about, whatever the shard: of each its label, its shape and
 /// its values.
@@ -63,4 +64,37 @@ impl Reader {
         self.last = Some((index, example.clone()));
         Ok(example)
     }
+}
+
+/// Works on records and their images on several threads, until one of them fails.
+pub(crate) fn each<'r, E: From<RunError> + Send>(
+    images: &Images,
+    records: impl Iterator<Item = &'r Record> + Send,
+    threads: usize,
+    work: impl Fn(&'r Record, &Example) -> Result<(), E> + Sync,
+) -> Result<(), E> {
+    let next = Mutex::new((records, Reader::new()));
+    let failed = Mutex::new(None);
+    let take = || {
+        let (records, reader) = &mut *next.lock().unwrap_or_else(|e| e.into_inner());
+        records.next().map(|record| Ok((record, reader.again(images, record.index)?))).transpose()
+    };
+    let go = || -> Result<(), E> {
+        while failed.lock().unwrap_or_else(|e| e.into_inner()).is_none()
+            && let Some((record, example)) = take()?
+        {
+            work(record, &example)?;
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            scope.spawn(|| {
+                if let Err(error) = go() {
+                    failed.lock().unwrap_or_else(|e| e.into_inner()).get_or_insert(error);
+                }
+            });
+        }
+    });
+    failed.into_inner().unwrap_or_else(|e| e.into_inner()).map_or(Ok(()), Err)
 }

@@ -48,7 +48,7 @@ struct State {
     hard: VecDeque<Task>,
     /// Tasks that somebody works on.
     running: usize,
-    /// Of these, beyond the first attempt.
+    /// Questions of these beyond the first attempt.
     running_hard: usize,
 }
 
@@ -77,7 +77,7 @@ impl Queue {
             }
             if let Some(task) = state.hard.pop_front() {
                 state.running += 1;
-                state.running_hard += 1;
+                state.running_hard += task.open.len();
                 let left = state.running + state.hard.len();
                 drop(state);
                 let example = Reader::new().read(&self.images, task.index)?;
@@ -91,20 +91,20 @@ impl Queue {
         }
     }
 
-    /// A turn is over; what is left of it is hard.
-    pub(crate) fn give_back(&self, is_first: bool, left: Option<Task>) {
+    /// A turn is over that tried so many hard questions; what is left of it is hard.
+    pub(crate) fn give_back(&self, hard: usize, left: Option<Task>) {
         let mut state = self.lock();
         state.running -= 1;
-        state.running_hard -= usize::from(!is_first);
+        state.running_hard -= hard;
         state.hard.extend(left);
         drop(state);
         self.changed.notify_all();
     }
 
-    /// How many images the first attempt has left open.
+    /// How many questions the first attempt has left open.
     pub(crate) fn hard(&self) -> usize {
         let state = self.lock();
-        state.hard.len() + state.running_hard
+        state.hard.iter().map(|task| task.open.len()).sum::<usize>() + state.running_hard
     }
 
     /// Whether nothing is left to do.

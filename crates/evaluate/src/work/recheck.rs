@@ -1,14 +1,14 @@
 //! A run examined again, by nothing but its files: certificates are checked, counterexamples replayed.
 
 use super::attempt::key;
-use super::images::Reader;
+use super::images::each;
 use crate::run::{Asked, Kept, KeptKind, Kind, MISCLASSIFIED, Record, Run, RunError, Word, hex, kept_path};
 use crate::{Example, Images, Perturbations, Question, read_image};
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use unmoved_check::{Arithmetic, check_bytes, replay};
 use unmoved_ir::{Network, Rational};
 use unmoved_property::Query;
@@ -53,30 +53,7 @@ impl Recheck<'_> {
         tell: impl Fn(&Rechecked<'_>) -> Result<(), E> + Sync,
     ) -> Result<(), E> {
         let records = self.run.answers.iter().map(|(_, record)| record);
-        let next = Mutex::new((records, Reader::new()));
-        let take = || {
-            let (records, reader) = &mut *next.lock().unwrap_or_else(|e| e.into_inner());
-            records.next().map(|record| Ok((record, reader.again(self.images, record.index)?))).transpose()
-        };
-        let failed = Mutex::new(None);
-        let work = || -> Result<(), E> {
-            while failed.lock().unwrap_or_else(|e| e.into_inner()).is_none()
-                && let Some((record, example)) = take()?
-            {
-                tell(&self.examine(record, &example))?;
-            }
-            Ok(())
-        };
-        std::thread::scope(|scope| {
-            for _ in 0..self.threads.max(1) {
-                scope.spawn(|| {
-                    if let Err(error) = work() {
-                        failed.lock().unwrap_or_else(|e| e.into_inner()).get_or_insert(error);
-                    }
-                });
-            }
-        });
-        failed.into_inner().unwrap_or_else(|e| e.into_inner()).map_or(Ok(()), Err)
+        each(self.images, records, self.threads, |record, example| tell(&self.examine(record, example)))
     }
 
     fn examine<'r>(&self, record: &'r Record, example: &Example) -> Rechecked<'r> {

@@ -107,8 +107,15 @@ impl Report<'_> {
         let lower = Rounded { value: &found.lower, up: false, places: places(largest, self.gap) };
         let why = found.reason.as_ref().map_or(String::new(), |reason| format!("; {reason}"));
         let (Some(upper), Some(c)) = (&found.upper, &found.counterexample) else {
-            let what = if found.is_robust() { "stays" } else { "is not known to move from" };
-            return format!("distortion above {lower} {norm}: {label} {what} {label} (certified{why}, {seconds:.3} s)");
+            return match (&found.proof, &found.reason) {
+                (Some(_), None) => {
+                    format!("distortion above {lower} {norm}: {label} stays {label} (certified, {seconds:.3} s)")
+                }
+                (Some(_), Some(_)) => {
+                    format!("distortion above {lower} {norm}, no counterexample known (certified{why}, {seconds:.3} s)")
+                }
+                (None, _) => format!("distortion unknown{} ({seconds:.3} s)", why.replacen(';', ":", 1)),
+            };
         };
         let moves = format!("{label} -> {}", question.taken_for(c));
         if found.is_at_centre() {

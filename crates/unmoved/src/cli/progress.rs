@@ -4,7 +4,7 @@ use super::Output;
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
-use unmoved::evaluate::run::{Record, Word};
+use unmoved::evaluate::run::{Kind, Record, Word};
 use unmoved::evaluate::work::{Event, Work};
 
 /// How often a note is written where there is no terminal.
@@ -15,13 +15,14 @@ pub(crate) struct Bar {
     bar: ProgressBar,
     begin: Instant,
     next_note: Instant,
-    /// What an image may take at most, over all threads.
+    /// What a question may take at most.
     limit: Option<Duration>,
     threads: usize,
     /// Questions that are open, and those answered since.
     open: usize,
     done: usize,
     counts: [usize; 3],
+    is_measured: bool,
 }
 
 impl Bar {
@@ -45,6 +46,7 @@ impl Bar {
             open: 0,
             done: 0,
             counts: [0; 3],
+            is_measured: work.asked.kind != Kind::Radii,
         }
     }
 
@@ -74,9 +76,12 @@ impl Bar {
         if self.output.quiet || self.bar.is_hidden() && now < self.next_note {
             return;
         }
-        let [robust, violated, unknown] = self.counts;
+        let [safe, violated, unknown] = self.counts;
         let left = self.left(hard).filter(|_| !is_last).map(|left| format!(", {left}")).unwrap_or_default();
-        let message = format!("{robust} robust, {violated} violated, {unknown} unknown{left}");
+        let message = match self.is_measured {
+            true => format!("{safe} measured, {unknown} unknown{left}"),
+            false => format!("{safe} robust, {violated} violated, {unknown} unknown{left}"),
+        };
         if self.bar.is_hidden() {
             self.next_note = now + NOTE;
             self.output.note(format_args!("{} of {}: {message}", self.done, self.open));
