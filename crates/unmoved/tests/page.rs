@@ -64,6 +64,14 @@ fn the_page_shows_what_the_records_say_in_chromium() {
     succeeds(unmoved().current_dir(&models).args(["evaluate", "mnist-conv.onnx"]).args(data).arg("--run").arg(&run));
     succeeds(unmoved().current_dir(&models).arg("report").arg(&run));
     let page = run.join("report.html");
+    let names = |ending: &str| {
+        let files = std::fs::read_dir(run.join("counterexamples")).expect("a folder").flatten().map(|e| e.path());
+        let mut names: Vec<_> = files.filter(|p| p.extension().is_some_and(|e| e == ending)).collect();
+        names.iter_mut().for_each(|name| assert!(name.set_extension("")));
+        names.sort();
+        names
+    };
+    assert!(!names("npy").is_empty() && names("npy") == names("png"), "a picture beside each counterexample");
 
     let dom = chromium(&folder.path().join("profile"), &page, &["--dump-dom"]);
     let dom = String::from_utf8(dom.stdout).expect("UTF-8");
