@@ -167,7 +167,7 @@ fn cactus(run: &Run) -> Option<Chart> {
     let mut times: Vec<f64> = decided.map(|r| r.time_s.max(1e-6)).filter(|t| t.is_finite()).collect();
     times.sort_by(f64::total_cmp);
     let (first, last) = (*times.first()?, *times.last()?);
-    let total = run.asked.images() * run.asked.per_image();
+    let total = run.asked.images().saturating_mul(run.asked.per_image());
     let x = Axis::logarithmic("seconds", first, last);
     let y = Axis::vertical("questions decided", 0.0, total as f64);
     let within = |t: f64| times.partition_point(|&time| time <= t) as f64;

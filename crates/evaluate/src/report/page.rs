@@ -120,7 +120,7 @@ fn headline(asked: &Asked, summary: &Summary) -> (String, String) {
                         first.images,
                         counts.len(),
                         summary.unknown(),
-                        first.images * counts.len(),
+                        first.images.saturating_mul(counts.len()),
                     );
                     return (head, detail);
                 }

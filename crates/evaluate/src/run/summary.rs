@@ -122,7 +122,7 @@ impl Summary {
     /// How many questions are not decided, tried or not.
     pub fn unknown(&self) -> usize {
         match self {
-            Self::Radii(counts) => counts.iter().map(Counts::unknown).sum(),
+            Self::Radii(counts) => counts.iter().map(Counts::unknown).fold(0, usize::saturating_add),
             Self::Distortions(d) => d.images - d.measured - d.robust,
         }
     }
@@ -130,7 +130,7 @@ impl Summary {
     /// How many questions have not been tried.
     pub fn untried(&self) -> usize {
         match self {
-            Self::Radii(counts) => counts.iter().map(Counts::untried).sum(),
+            Self::Radii(counts) => counts.iter().map(Counts::untried).fold(0, usize::saturating_add),
             Self::Distortions(d) => d.images - d.measured - d.robust - d.undecided,
         }
     }

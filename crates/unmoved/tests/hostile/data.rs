@@ -155,7 +155,7 @@ fn labels(len: usize) -> Member {
 }
 
 pub(crate) fn cases() -> Vec<Case> {
-    [images(), archives(), lists()].into_iter().flatten().collect()
+    [images(), archives(), lists(), runs()].into_iter().flatten().collect()
 }
 
 fn images() -> Vec<Case> {
@@ -278,5 +278,31 @@ fn lists() -> Vec<Case> {
         }),
         set("pngs", "pipe-for-a-list", "d", |folder| fifo(&folder.join("labels.csv"))),
         set("mnist", "pipe", "d", |folder| fifo(&folder.join("t10k-images-idx3-ubyte"))),
+    ]
+}
+
+/// A page is asked for about a run with this `run.json`, of which the list of images and the data set are given, and no result.
+fn run(name: &str, indices: &'static str, data: &'static str) -> Case {
+    Case::new(format!("report-{name}"), &["report", "r"], move |folder| {
+        std::fs::create_dir(folder.join("r")).expect("the temporary folder is writable");
+        let asked = format!(
+            r#"{{"version":1,"command":"<script>","model":{{"path":"m","arch":null,"output":null,"mean":[],"std":[],"sha256":"0"}},
+            "data":{{{data},"layout":null,"sha256":"0"}},"indices":{{{indices}}},"shard":null,"norm":"linf","range":null,
+            "targets":null,"kind":"radii","eps":["1/1000000","1/10"],"time_limit_s":null,"threads":1,"seed":0,"engine":"auto"}}"#
+        );
+        write(folder, "r/run.json", asked);
+        write(folder, "r/results.jsonl", b"{\"index\":0}\n\xff\n{");
+    })
+}
+
+fn runs() -> Vec<Case> {
+    let (few, pngs) = (r#""start":0,"end":10"#, r#""name":"pngs","path":"d""#);
+    vec![
+        run("all-right", few, pngs).may_load(),
+        run("images-without-end", r#""start":0,"end":18446744073709551615"#, pngs).may_load(),
+        run("images-from-the-end", r#""start":18446744073709551614,"end":18446744073709551615"#, pngs).may_load(),
+        run("images-backwards", r#""start":10,"end":1"#, pngs),
+        run("data-in-the-devices", few, r#""name":"mnist","path":"/dev""#).may_load(),
+        run("data-of-no-kind", few, r#""name":"<b>","path":"\u0000""#).may_load(),
     ]
 }
