@@ -6,7 +6,9 @@
 mod data;
 mod image;
 mod npy;
+pub mod picture;
 mod question;
+pub mod report;
 pub mod run;
 pub mod work;
 

@@ -1,10 +1,11 @@
 //! The question about one input: does any allowed perturbation change the class?
 
 use crate::Example;
+use crate::picture::{ImageShape, PictureError, Triptych};
 use std::fmt;
 use std::sync::Arc;
 use unmoved_ir::{IrError, Network, Rational, Shape};
-use unmoved_property::{Conjunction, Constraint, Counterexample, InputRegion, Norm, PropertyError, Query};
+use unmoved_property::{Conjunction, Constraint, Counterexample, InputRegion, Norm, PropertyError, Query, RegionKind};
 
 /// Which perturbations are allowed, of any input.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +39,8 @@ pub struct Question {
     pub targets: Vec<usize>,
     /// The perturbations.
     pub perturbations: Perturbations,
+    /// The shape of the input as it was given: of an image, whatever the network reads it as.
+    pub shape: Vec<usize>,
 }
 
 /// A question that cannot be asked.
@@ -97,7 +100,30 @@ impl Question {
             let unsafe_set = all.iter().map(|&t| Conjunction(vec![Constraint::at_most(label, t)])).collect();
             query = Query::new(network.clone(), query.region().clone(), unsafe_set)?;
         }
-        Ok(Self { query, label, predicted, targets: all, perturbations })
+        Ok(Self { query, label, predicted, targets: all, perturbations, shape: example.shape.clone() })
+    }
+
+    /// Whether the input has a picture.
+    pub fn is_image(&self) -> bool {
+        ImageShape::of(&self.shape).is_some()
+    }
+
+    /// The picture of another input beside this one, as a PNG; below it stand the classes and the distance. `None` if there are no
+    /// pictures of such inputs.
+    pub fn picture(&self, perturbed: &[f32], taken_for: Option<usize>) -> Option<Result<Vec<u8>, PictureError>> {
+        let shape = ImageShape::of(&self.shape)?;
+        let RegionKind::Ball { centre, .. } = self.query.region().kind() else { return None };
+        let original: Vec<f32> = centre.iter().map(|&v| v as f32).collect();
+        let differences = perturbed.iter().zip(centre).map(|(x, c)| (f64::from(*x) - c).abs());
+        let norm = self.perturbations.norm;
+        let distance = match norm {
+            Norm::Linf => differences.fold(0.0, f64::max),
+            Norm::L1 => differences.sum(),
+            Norm::L2 => differences.map(|d| d * d).sum::<f64>().sqrt(),
+        };
+        let taken_for = taken_for.map(|class| class.to_string()).unwrap_or_default();
+        let captions = [self.label.to_string(), taken_for, format!("{} {distance:.4}", norm.name())];
+        Some(Triptych { shape, original: &original, perturbed, captions }.png())
     }
 
     /// The class that a counterexample is taken for: the one that a user would see, with the largest logit in float32, if it is

@@ -115,6 +115,12 @@ fn arrays_come_back_as_they_were_written() {
         std::fs::write(&path, &bytes[..keep]).unwrap();
         assert!(read_image(&path).is_err(), "cut to {keep} bytes");
     }
+    std::fs::write(&path, [&bytes[..], &[0]].concat()).unwrap();
+    assert!(read_image(&path).is_err(), "a byte too many");
+    // The first index runs fastest: columns of two, in one plane.
+    let columns = String::from_utf8_lossy(&bytes[10..128]).replace("False", "True").replace("} ", "}  ");
+    std::fs::write(&path, [&bytes[..10], &columns.as_bytes()[..118], &bytes[128..]].concat()).unwrap();
+    assert_eq!(read_image(&path).unwrap().values, [0.1, 1.0e-40, 0.5, -0.0, f32::MAX, 0.25]);
     write_image(&path, &[f32::NAN], &[1]).unwrap();
     assert!(matches!(read_image(&path), Err(ImageError::NotFinite { index: 0, .. })));
     assert!(matches!(read_image(Path::new("picture.gif")), Err(ImageError::UnknownKind)));

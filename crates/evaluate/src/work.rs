@@ -11,6 +11,8 @@ mod recheck;
 
 pub use recheck::{Recheck, Rechecked};
 
+pub(crate) use images::digest as image_digest;
+
 use crate::Images;
 use crate::run::{Answers, Asked, Folder, Record, Run, RunError, Summary, Word};
 use attempt::Worker;

@@ -162,3 +162,6 @@ fn file_digest(path: &Path) -> io::Result<[u8; 32]> {
         file.consume(read);
     }
 }
+
+#[cfg(test)]
+mod tests;

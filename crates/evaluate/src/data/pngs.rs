@@ -44,6 +44,10 @@ impl Pngs {
             let label =
                 label.parse().map_err(|_| problem(format!("line {line}: the label {label:?} is no number from 0")))?;
             let path = Path::new(file);
+            // Names are shown, and a terminal obeys what is no letter.
+            if file.chars().any(char::is_control) {
+                return Err(problem(format!("line {line}: {file:?} is no name of a file")));
+            }
             if !path.components().all(|c| matches!(c, Component::Normal(_))) {
                 return Err(problem(format!("line {line}: {file:?} may lead out of the folder")));
             }

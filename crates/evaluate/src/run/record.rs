@@ -59,6 +59,18 @@ pub enum Word {
     Measured,
 }
 
+impl Word {
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Robust => "robust",
+            Self::Violated => "violated",
+            Self::Unknown => "unknown",
+            Self::Measured => "measured",
+        }
+    }
+}
+
 /// A file of the run folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {

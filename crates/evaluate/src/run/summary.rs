@@ -35,13 +35,18 @@ impl Counts {
         let violated = self.misclassified + self.adversarial;
         [violated, violated + self.unknown()].map(|n| n as f64 / self.images.max(1) as f64)
     }
+
+    /// The same in percent with two digits after the point, the lower end rounded down, the upper one up.
+    pub fn percent(&self) -> [String; 2] {
+        let violated = self.misclassified + self.adversarial;
+        [percent_down(violated, self.images), percent_up(violated + self.unknown(), self.images)]
+    }
 }
 
 /// `adversarial error in [4.38, 4.38] % (189 misclassified, 249 with an adversarial example, 0 unknown of 10000)`
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let violated = self.misclassified + self.adversarial;
-        let [low, high] = [percent_down(violated, self.images), percent_up(violated + self.unknown(), self.images)];
+        let [low, high] = self.percent();
         let Self { images, misclassified, adversarial, .. } = self;
         write!(
             f,
@@ -117,7 +122,7 @@ impl Summary {
     /// How many questions are not decided, tried or not.
     pub fn unknown(&self) -> usize {
         match self {
-            Self::Radii(counts) => counts.iter().map(Counts::unknown).sum(),
+            Self::Radii(counts) => counts.iter().map(Counts::unknown).fold(0, usize::saturating_add),
             Self::Distortions(d) => d.images - d.measured - d.robust,
         }
     }
@@ -125,7 +130,7 @@ impl Summary {
     /// How many questions have not been tried.
     pub fn untried(&self) -> usize {
         match self {
-            Self::Radii(counts) => counts.iter().map(Counts::untried).sum(),
+            Self::Radii(counts) => counts.iter().map(Counts::untried).fold(0, usize::saturating_add),
             Self::Distortions(d) => d.images - d.measured - d.robust - d.undecided,
         }
     }

@@ -226,7 +226,10 @@ impl Worker {
         if let Some(input) = found.or(answer.in_f32) {
             let name = record.file_name(KeptKind::Counterexample);
             record.counterexample = Some(keeper.keep_input(name, &input, work.network.input().shape.dims())?);
-            // A picture of it goes here.
+            if let Some(Ok(png)) = question.picture(&input, record.target) {
+                let name = format!("{}.png", record.file_name(KeptKind::Counterexample).trim_end_matches(".npy"));
+                keeper.keep(KeptKind::Counterexample, name, &png)?;
+            }
         }
         Ok(record)
     }

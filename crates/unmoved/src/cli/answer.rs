@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 use unmoved::check::Certificate;
-use unmoved::evaluate::write_image;
+use unmoved::evaluate::{Question, write_image};
 use unmoved::ir::Network;
 use unmoved::property::{Counterexample, Query, Reason, Verdict};
 use unmoved::search::{AttackOptions, Engine, Options, Outcome};
@@ -22,6 +22,14 @@ pub(crate) struct KeepArgs {
     pub(crate) counterexample: Option<PathBuf>,
 }
 
+/// Where the picture of a counterexample goes.
+#[derive(clap::Args)]
+pub(crate) struct PictureArgs {
+    /// Draw the input that changes the answer here, as a PNG: the original, the other one, and their difference
+    #[arg(long, value_name = "FILE")]
+    pub(crate) picture: Option<PathBuf>,
+}
+
 impl KeepArgs {
     /// Writes what stands behind a verdict.
     pub(crate) fn save(&self, query: &Query, outcome: &Outcome) -> Result<(), CliError> {
@@ -29,6 +37,32 @@ impl KeepArgs {
             save_certificate(path, query, outcome)?;
         }
         save_input(self.counterexample.as_deref(), query, &outcome.verdict)
+    }
+}
+
+impl PictureArgs {
+    /// An input that is no image is an error, before anything is decided about it.
+    pub(crate) fn expect_image(&self, question: &Question) -> Result<(), CliError> {
+        if self.picture.is_none() || question.is_image() {
+            return Ok(());
+        }
+        Err(CliError::new("U0403", format_args!("--picture: an input of the shape {:?} is no image", question.shape)))
+    }
+
+    /// Draws a counterexample.
+    pub(crate) fn save(&self, question: &Question, c: &Counterexample) -> Result<(), CliError> {
+        let Some(path) = &self.picture else { return Ok(()) };
+        let picture = question.picture(&c.input.nearest, Some(question.taken_for(c)));
+        let Some(png) = picture.transpose().map_err(|e| CliError::new("U0403", e))? else { return Ok(()) };
+        std::fs::write(path, png).map_err(|e| CliError::write(path, e))
+    }
+
+    /// Draws the counterexample of a verdict that has one.
+    pub(crate) fn save_of(&self, question: &Question, verdict: &Verdict) -> Result<(), CliError> {
+        match verdict {
+            Verdict::Violated(c) => self.save(question, c),
+            _ => Ok(()),
+        }
     }
 }
 

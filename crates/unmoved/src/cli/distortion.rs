@@ -1,6 +1,6 @@
 //! `unmoved distortion`
 
-use super::answer::{KeepArgs, SearchArgs, labels, remarks, write_certificate};
+use super::answer::{KeepArgs, PictureArgs, SearchArgs, labels, remarks, write_certificate};
 use super::question::{self, InputArgs, ModelArgs, NormArgs, TargetArgs};
 use super::{CliError, Exit, Output, print};
 use serde_json::json;
@@ -30,6 +30,8 @@ pub(crate) struct Args {
     targets: TargetArgs,
     #[command(flatten)]
     keep: KeepArgs,
+    #[command(flatten)]
+    picture: PictureArgs,
     #[command(flatten)]
     search: SearchArgs,
 }
@@ -62,6 +64,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
         Ok(Perturbations { norm, eps, range })
     };
     let question = question::only_within(&args.model, &args.input, perturbations, &args.targets, output)?;
+    args.picture.expect_image(&question)?;
     let network = Prepared::new(question.query.network())?;
     let options = args.search.options();
     let found = distortion(&question.query, &network, &options, &args.gap.0, &output.watch(start))?;
@@ -85,7 +88,7 @@ impl Args {
             let dims = question.query.network().input().shape.dims();
             write_image(path, &c.input.nearest, dims).map_err(|e| CliError::write(path, e))?;
         }
-        Ok(())
+        found.counterexample.as_ref().map_or(Ok(()), |c| self.picture.save(question, c))
     }
 }
 

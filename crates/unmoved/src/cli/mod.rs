@@ -19,6 +19,7 @@ mod images;
 mod inspect;
 mod man;
 mod networks;
+mod page;
 mod progress;
 mod question;
 mod report;
@@ -111,6 +112,8 @@ enum Command {
     Distortion(distortion::Args),
     /// Evaluate a network over a data set
     Evaluate(evaluate::Args),
+    /// Write the page about a run of `evaluate`
+    Report(page::Args),
     /// Put run folders together that `evaluate` made
     Collect(collect::Args),
     /// Decide a property in VNN-LIB
@@ -217,6 +220,7 @@ pub(crate) fn run() -> Exit {
     let result = match command {
         Command::Robust(args) => robust::run(args, output),
         Command::Evaluate(args) => evaluate::run(args, output),
+        Command::Report(args) => page::run(args, output),
         Command::Collect(args) => collect::run(args, output),
         Command::Distortion(args) => distortion::run(args, output),
         Command::Verify(args) => verify::run(args, output),

@@ -7,6 +7,7 @@
 
 mod certificates;
 mod containers;
+mod data;
 mod external;
 mod graphs;
 mod growth;
@@ -73,6 +74,7 @@ fn no_file_takes_down_the_program() {
         graphs::cases(),
         growth::cases(),
         containers::cases(),
+        data::cases(),
         safetensors::cases(),
         text::cases(),
         nnet::cases(),
