@@ -8,6 +8,9 @@ pub enum PropertyError {
     /// A radius below zero.
     #[error("eps is {0}; it must be at least 0")]
     NegativeRadius(Rational),
+    /// A box, of which the radius is asked.
+    #[error("a box has no radius")]
+    NoRadius,
     /// An element of the centre or of a bound that is NaN or infinite.
     #[error("element {index} of the {what} is {value}; it must be finite")]
     NotFinite {

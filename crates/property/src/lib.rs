@@ -5,6 +5,7 @@
 //! (radii, decimals) is kept as an exact fraction; floats appear only as outward or inward enclosures of it.
 
 mod constraint;
+mod distance;
 mod error;
 mod minimum;
 mod project;

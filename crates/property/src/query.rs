@@ -56,6 +56,11 @@ impl Query {
         Self::new(network, region, unsafe_set)
     }
 
+    /// The same question about another region. Errors if that does not fit the network.
+    pub fn about(&self, region: InputRegion) -> Result<Self, PropertyError> {
+        Self::new(self.network.clone(), region, self.unsafe_set.clone())
+    }
+
     /// The network.
     pub fn network(&self) -> &Arc<Network> {
         &self.network

@@ -118,6 +118,15 @@ impl InputRegion {
         Ok(Self { kind: RegionKind::Ball { centre, norm, eps, range }, enclosing, radius })
     }
 
+    /// The ball of another radius about the same centre, in the same norm and range. Errors for boxes, which have no
+    /// radius, and as [`InputRegion::ball`] does.
+    pub fn with_radius(&self, eps: Rational) -> Result<Self, PropertyError> {
+        match &self.kind {
+            RegionKind::Ball { centre, norm, range, .. } => Self::ball(centre.clone(), *norm, eps, range.clone()),
+            RegionKind::Box { .. } => Err(PropertyError::NoRadius),
+        }
+    }
+
     /// How the region was described.
     pub fn kind(&self) -> &RegionKind {
         &self.kind

@@ -1,3 +1,4 @@
+mod distance;
 mod minimum;
 mod points;
 mod query;
