@@ -151,11 +151,11 @@ impl Target {
     }
 }
 
-struct Walk<'a> {
+pub(crate) struct Walk<'a> {
     query: &'a Query,
     probe: Probe<'a>,
-    x: Vec<Lanes>,
-    slope: Vec<Lanes>,
+    pub(crate) x: Vec<Lanes>,
+    pub(crate) slope: Vec<Lanes>,
     coefficients: Vec<Lanes>,
     targets: Vec<Vec<Target>>,
     /// Lanes that go no farther than a little past the constraint that leads: between two constraints there may be little room.
@@ -163,7 +163,7 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(query: &'a Query, compact: &'a Compact) -> Self {
+    pub(crate) fn new(query: &'a Query, compact: &'a Compact) -> Self {
         let inputs = vec![Lanes::splat(0.0); query.region().len()];
         Self {
             query,
@@ -176,13 +176,47 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn start(&mut self, lane: usize, conjunction: &Conjunction, x: &[f64]) {
+    pub(crate) fn start(&mut self, lane: usize, conjunction: &Conjunction, x: &[f64]) {
         self.targets[lane] = Target::all(conjunction);
         self.x.iter_mut().zip(x).for_each(|(to, x)| to.0[lane] = *x as f32);
     }
 
-    fn lane(&self, lane: usize) -> Vec<f64> {
+    pub(crate) fn lane(&self, lane: usize) -> Vec<f64> {
         self.x.iter().map(|x| f64::from(x.0[lane])).collect()
+    }
+
+    /// Gradients from now on are those of ReLUs with soft slopes ([`Probe::soften`]).
+    pub(crate) fn soften(&mut self, share: f32) {
+        self.probe.soften(share);
+    }
+
+    /// Evaluates the lanes and tells of each the constraint that is farthest from holding, which leads, and its value; `None` where
+    /// there is no constraint.
+    pub(crate) fn lead(&mut self, used: usize) -> [Option<(usize, f32)>; LANES] {
+        let outputs = self.probe.outputs(&self.x);
+        self.coefficients.fill(Lanes::splat(0.0));
+        let mut leaders = [None; LANES];
+        for lane in 0..used {
+            let value = |t: &Target| {
+                let outputs: f32 = t.outputs.iter().map(|&(k, c)| c * outputs[k].0[lane]).sum();
+                t.inputs.iter().map(|&(i, c)| c * self.x[i].0[lane]).sum::<f32>() + outputs + t.constant
+            };
+            let values = self.targets[lane].iter().map(value).enumerate();
+            leaders[lane] = values.max_by(|a, b| a.1.total_cmp(&b.1));
+            if let Some((leader, _)) = leaders[lane] {
+                self.targets[lane][leader].outputs.iter().for_each(|&(k, c)| self.coefficients[k].0[lane] = c);
+            }
+        }
+        leaders
+    }
+
+    /// The gradients of the constraints that lead, in `slope`.
+    pub(crate) fn gradients(&mut self, leaders: &[Option<(usize, f32)>; LANES]) {
+        self.probe.gradients(&self.coefficients, &mut self.slope);
+        for (lane, leader) in leaders.iter().enumerate() {
+            let inputs = leader.map_or(&[][..], |(k, _)| &self.targets[lane][k].inputs);
+            inputs.iter().for_each(|&(i, c)| self.slope[i].0[lane] += c);
+        }
     }
 
     fn descend(
@@ -194,28 +228,19 @@ impl<'a> Walk<'a> {
         accept: &mut impl FnMut(&Point) -> bool,
     ) -> bool {
         for step in 0..=steps {
-            let mut leaders = [0; LANES];
+            let leaders = self.lead(used);
             let mut excess = [f32::INFINITY; LANES];
-            let outputs = self.probe.outputs(&self.x);
-            self.coefficients.fill(Lanes::splat(0.0));
             let mut reached = Vec::new();
             for lane in 0..used {
-                let value = |t: &Target| {
-                    let outputs: f32 = t.outputs.iter().map(|&(k, c)| c * outputs[k].0[lane]).sum();
-                    t.inputs.iter().map(|&(i, c)| c * self.x[i].0[lane]).sum::<f32>() + outputs + t.constant
-                };
-                // The constraint that is farthest from holding leads.
-                let values = self.targets[lane].iter().map(value).enumerate();
-                let worst = values.max_by(|a, b| a.1.total_cmp(&b.1));
-                if worst.is_none_or(|(_, g)| g <= 0.0) {
+                if leaders[lane].is_none_or(|(_, g)| g <= 0.0) {
                     reached.push(lane);
                 }
-                let Some((leader, value)) = worst else { continue };
-                leaders[lane] = leader;
-                if self.careful[lane] && self.targets[lane].len() > 1 {
+                if let Some((_, value)) = leaders[lane]
+                    && self.careful[lane]
+                    && self.targets[lane].len() > 1
+                {
                     excess[lane] = value;
                 }
-                self.targets[lane][leader].outputs.iter().for_each(|&(k, c)| self.coefficients[k].0[lane] = c);
             }
             for lane in reached {
                 if self.query.region().nearest_inside(&self.lane(lane)).is_some_and(|input| accept(&input)) {
@@ -225,11 +250,7 @@ impl<'a> Walk<'a> {
             if step == steps || out_of_time() {
                 break;
             }
-            self.probe.gradients(&self.coefficients, &mut self.slope);
-            for lane in 0..used {
-                let inputs = self.targets[lane].get(leaders[lane]).map_or(&[][..], |t| &t.inputs);
-                inputs.iter().for_each(|&(i, c)| self.slope[i].0[lane] += c);
-            }
+            self.gradients(&leaders);
             self.advance(used, length, &excess);
             length *= DECAY;
         }
@@ -287,7 +308,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-fn move_l2(x: &mut [f64], slope: &[f64], radius: f64) {
+pub(crate) fn move_l2(x: &mut [f64], slope: &[f64], radius: f64) {
     let norm = slope.iter().map(|s| s * s).sum::<f64>().sqrt();
     if norm > 0.0 {
         x.iter_mut().zip(slope).for_each(|(x, s)| *x -= radius / norm * s);
@@ -295,7 +316,7 @@ fn move_l2(x: &mut [f64], slope: &[f64], radius: f64) {
 }
 
 /// Steepest for l1 is one element alone; sharing the step among the steepest few finds better corners.
-fn move_l1(x: &mut [f64], slope: &[f64], limits: &FloatBox, mut radius: f64) {
+pub(crate) fn move_l1(x: &mut [f64], slope: &[f64], limits: &FloatBox, mut radius: f64) {
     let room = |x: f64, i: usize| if slope[i] > 0.0 { x - limits.lower[i] } else { limits.upper[i] - x };
     let mut order: Vec<usize> = (0..x.len()).filter(|&i| slope[i] != 0.0 && room(x[i], i) > 0.0).collect();
     order.sort_by(|&i, &j| slope[j].abs().total_cmp(&slope[i].abs()));

@@ -6,19 +6,26 @@ use unmoved_check::{ReplayError, replay_point};
 use unmoved_ir::IrError;
 use unmoved_property::{Constraint, Counterexample, Point, Query, Verdict};
 
+/// The largest constraint of a disjunct in float64: unsafe where it is not positive, but for rounding.
+pub(crate) fn value(query: &Query, disjunct: usize, input: &[f32]) -> Result<f64, IrError> {
+    let x: Vec<f64> = input.iter().map(|&v| f64::from(v)).collect();
+    let y = query.network().forward(&x)?;
+    Ok(query.unsafe_set()[disjunct].0.iter().map(|c| float(c, &x, &y)).fold(f64::NEG_INFINITY, f64::max))
+}
+
+fn float(c: &Constraint, x: &[f64], y: &[f64]) -> f64 {
+    let dot =
+        |terms: &[(usize, unmoved_ir::Rational)], v: &[f64]| terms.iter().map(|(k, a)| a.to_f64() * v[*k]).sum::<f64>();
+    dot(&c.outputs, y) + dot(&c.inputs, x) + c.constant.to_f64()
+}
+
 /// Whether the float64 evaluation comes so close to unsafe that exact replay should have a look.
 pub(crate) fn seems_unsafe(query: &Query, input: &[f32]) -> Result<bool, IrError> {
     let x: Vec<f64> = input.iter().map(|&v| f64::from(v)).collect();
     let y = query.network().forward(&x)?;
     let scale = y.iter().fold(1.0f64, |m, v| m.max(v.abs()));
-    let value = |c: &Constraint| {
-        let dot = |terms: &[(usize, unmoved_ir::Rational)], v: &[f64]| {
-            terms.iter().map(|(k, a)| a.to_f64() * v[*k]).sum::<f64>()
-        };
-        dot(&c.outputs, &y) + dot(&c.inputs, &x) + c.constant.to_f64()
-    };
     // Written so that a NaN counts as unsafe: exact replay knows better.
-    Ok(query.unsafe_set().iter().any(|d| !d.0.iter().any(|c| value(c) > 1e-4 * scale)))
+    Ok(query.unsafe_set().iter().any(|d| !d.0.iter().any(|c| float(c, &x, &y) > 1e-4 * scale)))
 }
 
 /// What the attack proposed and replay made of it.

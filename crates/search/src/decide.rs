@@ -211,7 +211,10 @@ fn by_search(
                 Err(refusal) if !plan.demand_more() => return Ended::Open { refused: Some(refusal), word: None },
                 Err(_) => {}
             }
-        } else if lock(found).counterexample.is_some() || clock.is_out() {
+        } else if lock(found).counterexample.is_some()
+            || clock.is_out()
+            || proof.outcome.subproblems >= options.subproblems
+        {
             return Ended::OPEN;
         } else if let Some(refinement) = plan.refinement() {
             let refined = refine(examiner, query.region(), refinement, || clock.is_out(), watch);

@@ -4,8 +4,8 @@ use crate::attack::AttackOptions;
 use std::time::Duration;
 use unmoved_check::{Certificate, Refusal};
 use unmoved_core::{EncodeError, SolverError};
-use unmoved_ir::{IrError, NodeId};
-use unmoved_property::Verdict;
+use unmoved_ir::{IrError, NodeId, Rational};
+use unmoved_property::{PropertyError, Verdict};
 
 /// What decides where bounds and a short attack do not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -151,6 +151,13 @@ pub enum Progress {
         /// Whether it is proved that the disjunct never holds.
         proved: bool,
     },
+    /// The interval of a distortion, whenever it is narrower.
+    Distortion {
+        /// Proved, rounded down.
+        lower: f64,
+        /// Replayed, rounded up.
+        upper: Option<f64>,
+    },
     /// The branch and bound, now and then and at its end.
     Search {
         /// Subproblems bounded in this search.
@@ -177,6 +184,15 @@ pub type Watch<'a> = &'a (dyn Fn(&Progress) + Sync);
 /// A query that cannot be worked on at all.
 #[derive(Debug, thiserror::Error)]
 pub enum SearchError {
+    /// A region without a centre to measure from.
+    #[error("a distortion is measured from the centre of a ball; this region is a box")]
+    NoBall,
+    /// A gap that is no share.
+    #[error("the gap is {0}; it must lie between 0 and 1")]
+    Gap(Rational),
+    /// What the query refuses.
+    #[error(transparent)]
+    Property(#[from] PropertyError),
     /// The network is too large once max-pools are lowered, or reads another number of inputs.
     #[error(transparent)]
     Network(#[from] IrError),

@@ -40,17 +40,17 @@ impl Plan {
         let steps = 8;
         let node = (compact.operations() * steps / LANES).max(1) as f64;
         let turn = if self.refined { GROWTH } else { 1.0 };
-        let most = match self.refinements.len() {
-            0 => self.most,
-            _ => self.most.min((FIRST * turn / node) as usize + LANES),
+        let planned = match self.refinements.len() {
+            0 => usize::MAX,
+            _ => (FIRST * turn / node) as usize + LANES,
         };
         Effort {
             root_steps: 20,
             steps,
             enough: self.enough,
             threads: self.threads,
-            most,
-            extensions: if self.refinements.is_empty() { 0 } else { EXTENSIONS },
+            most: self.most.min(planned),
+            extensions: if self.refinements.is_empty() || self.most <= planned { 0 } else { EXTENSIONS },
             most_open: MOST_OPEN_BYTES / (4 * compact.unstable().len() + 256),
             all: true,
         }

@@ -10,6 +10,8 @@ pub struct Probe<'a> {
     adjoints: Vec<Vec<Lanes>>,
     /// By position; those that were left out are zero.
     outputs: Vec<Lanes>,
+    /// See [`Probe::soften`].
+    soft: f32,
 }
 
 impl<'a> Probe<'a> {
@@ -17,7 +19,13 @@ impl<'a> Probe<'a> {
     pub fn new(compact: &'a Compact) -> Self {
         let room = || compact.nodes.iter().map(|n| vec![Lanes::ZERO; n.elements.len()]).collect::<Vec<_>>();
         let outputs = vec![Lanes::ZERO; compact.nodes[compact.output].place.len()];
-        Self { compact, values: room(), adjoints: room(), outputs }
+        Self { compact, values: room(), adjoints: room(), outputs, soft: 0.0 }
+    }
+
+    /// Lets the slope of an unstable ReLU, in gradients alone, rise from 0 to 1 over this share of the way between its bounds, about zero.
+    /// With 0, as at first, it jumps. Soft slopes tell how a function falls in a wider neighbourhood.
+    pub fn soften(&mut self, soft: f32) {
+        self.soft = soft;
     }
 
     /// The outputs, by position, of inputs given by position.
@@ -79,8 +87,18 @@ impl<'a> Probe<'a> {
                 }
                 Kind::Relu { of } => {
                     let below = &mut below[part.inputs[0]];
-                    for ((a, v), &(z, _)) in own.iter().zip(&self.values[k]).zip(of) {
+                    let read = &self.values[part.inputs[0]];
+                    for ((a, v), &(z, number)) in own.iter().zip(&self.values[k]).zip(of) {
                         let target = &mut below[z as usize];
+                        if self.soft > 0.0 && number != u32::MAX {
+                            let u = &self.compact.unstable[number as usize];
+                            let (low, width) = (self.soft * u.lower, self.soft * (u.upper - u.lower));
+                            for lane in 0..LANES {
+                                let share = (read[z as usize].0[lane] - low) / width;
+                                target.0[lane] += share.clamp(0.0, 1.0) * a.0[lane];
+                            }
+                            continue;
+                        }
                         for lane in 0..LANES {
                             target.0[lane] += if v.0[lane] > 0.0 { a.0[lane] } else { 0.0 };
                         }

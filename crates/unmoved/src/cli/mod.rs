@@ -146,6 +146,12 @@ impl Output {
                     "{seconds:8.2} s  programs: disjunct {disjunct} {} after {solved}",
                     if *proved { "proved" } else { "open" }
                 ),
+                Progress::Distortion { lower, upper: Some(upper) } => {
+                    eprintln!("{seconds:8.2} s  distortion: {lower:.5} to {upper:.5}");
+                }
+                Progress::Distortion { lower, upper: None } => {
+                    eprintln!("{seconds:8.2} s  distortion: above {lower:.5}");
+                }
                 Progress::Search { subproblems, open, margin } => {
                     eprintln!("{seconds:8.2} s  search: {subproblems} subproblems, {open} open, margin {margin:.5}");
                 }
