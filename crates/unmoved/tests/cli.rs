@@ -84,6 +84,19 @@ fn a_counterexample_is_written_as_it_was_replayed() {
 }
 
 #[test]
+fn both_ends_of_a_distortion_are_written() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (proof, input) = (path("p.proof"), path("c.npy"));
+    let keep = ["--certificate", &proof, "--counterexample", &input];
+    assert_eq!(unmoved(&[&["distortion", "tiny.unm", "--image", "tiny.npy"], &keep[..]].concat()).2, 0);
+    assert_eq!(unmoved(&["check", "tiny.unm", &format!("{proof}.query"), &proof, "--exact"]).2, 0);
+    let again = ["distortion", "tiny.unm", "--image", &input, "--label", "0"];
+    let (stdout, _, code) = unmoved(&again);
+    assert!(code == 0 && stdout.contains("misclassified"), "{stdout}");
+}
+
+#[test]
 fn every_box_of_a_property_has_its_certificate() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();

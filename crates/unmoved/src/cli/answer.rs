@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
+use unmoved::check::Certificate;
 use unmoved::evaluate::write_image;
 use unmoved::ir::Network;
 use unmoved::property::{Counterexample, Query, Reason, Verdict};
@@ -44,7 +45,11 @@ pub(crate) fn save_input(path: Option<&Path>, query: &Query, verdict: &Verdict) 
 
 /// Writes the certificate of a verdict that has one, and its query beside it.
 pub(crate) fn save_certificate(path: &Path, query: &Query, outcome: &Outcome) -> Result<(), CliError> {
-    let Some(certificate) = &outcome.certificate else { return Ok(()) };
+    outcome.certificate.as_ref().map_or(Ok(()), |certificate| write_certificate(path, query, certificate))
+}
+
+/// Writes a certificate, and its query beside it.
+pub(crate) fn write_certificate(path: &Path, query: &Query, certificate: &Certificate) -> Result<(), CliError> {
     std::fs::write(path, certificate.to_bytes()).map_err(|e| CliError::write(path, e))?;
     let about = with_suffix(path, ".query");
     std::fs::write(&about, query.to_text()).map_err(|e| CliError::write(&about, e))

@@ -66,7 +66,7 @@ pub(crate) fn many(
     let work = |sender: mpsc::Sender<(String, Exit)>| {
         while let Some((index, example)) = examples.get(next.fetch_add(1, Ordering::Relaxed)) {
             let start = Instant::now();
-            let decided = question::about(&network, example, model, input, region, targets)
+            let decided = question::about(&network, example, model, input, region.perturbations(), targets)
                 .and_then(|question| Ok((decide(&question)?, question)));
             let (outcome, question) = match decided {
                 Ok(decided) => decided,

@@ -6,6 +6,7 @@ mod bounds;
 mod boxes;
 mod check;
 mod convert;
+mod distortion;
 mod encode;
 mod error;
 mod guard;
@@ -96,6 +97,8 @@ struct Cli {
 enum Command {
     /// Decide whether any allowed perturbation of one input changes the network's answer
     Robust(robust::Args),
+    /// Measure how far the nearest input is that changes the network's answer, as a proved interval
+    Distortion(distortion::Args),
     /// Decide a property in VNN-LIB
     Verify(verify::Args),
     /// Decide an instance of VNN-COMP and write the result where the competition looks for it
@@ -189,6 +192,7 @@ pub(crate) fn run() -> Exit {
     };
     let result = match command {
         Command::Robust(args) => robust::run(args, output),
+        Command::Distortion(args) => distortion::run(args, output),
         Command::Verify(args) => verify::run(args, output),
         Command::Vnncomp(args) => vnncomp::run(args, output),
         Command::Supports(args) => supports::run(args),

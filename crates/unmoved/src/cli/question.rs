@@ -132,6 +132,13 @@ pub(crate) struct RegionArgs {
     /// How far an input may be perturbed, in the units of the pixels: 0.05, 8/255
     #[arg(long, allow_hyphen_values = true)]
     eps: Rational,
+    #[command(flatten)]
+    norm: NormArgs,
+}
+
+/// How perturbations are measured, and what is valid at all.
+#[derive(clap::Args)]
+pub(crate) struct NormArgs {
     /// How perturbations are measured
     #[arg(long, default_value = "linf")]
     norm: NormName,
@@ -172,12 +179,24 @@ pub(crate) fn only(
     targets: &TargetArgs,
     output: Output,
 ) -> Result<Question, CliError> {
+    only_within(model, input, |_| Ok(region.perturbations()), targets, output)
+}
+
+/// The same, with perturbations that depend on how many elements an input has.
+pub(crate) fn only_within(
+    model: &ModelArgs,
+    input: &InputArgs,
+    perturbations: impl FnOnce(usize) -> Result<Perturbations, CliError>,
+    targets: &TargetArgs,
+    output: Output,
+) -> Result<Question, CliError> {
     let network = Arc::new(model.read(output)?);
+    let perturbations = perturbations(network.input().shape.len())?;
     let mut examples = input.read()?;
     let (Some((_, example)), true) = (examples.pop(), examples.is_empty()) else {
         return Err(CliError::new("U0001", "--index: this command takes one image at a time"));
     };
-    let question = about(&network, &example, model, input, region, targets)?;
+    let question = about(&network, &example, model, input, perturbations, targets)?;
     let origin = match (input.label, example.label) {
         (Some(_), _) => "as given",
         (None, Some(_)) => "the data set's",
@@ -201,11 +220,11 @@ pub(crate) fn about(
     example: &Example,
     model: &ModelArgs,
     input: &InputArgs,
-    region: &RegionArgs,
+    perturbations: Perturbations,
     targets: &TargetArgs,
 ) -> Result<Question, CliError> {
     let targets = (!targets.targets.is_empty()).then_some(&targets.targets[..]);
-    Question::new(network, example, input.label, region.perturbations(), targets).map_err(|error| match error {
+    Question::new(network, example, input.label, perturbations, targets).map_err(|error| match error {
         QuestionError::Shape { .. } => {
             CliError::from(error).note(format_args!("the network is {}", model.model.display()))
         }
@@ -223,12 +242,19 @@ pub(crate) struct TargetArgs {
 
 impl RegionArgs {
     pub(crate) fn perturbations(&self) -> Perturbations {
+        let (norm, range) = self.norm.get();
+        Perturbations { norm, eps: self.eps.clone(), range }
+    }
+}
+
+impl NormArgs {
+    pub(crate) fn get(&self) -> (Norm, Option<(Rational, Rational)>) {
         let norm = match self.norm {
             NormName::Linf => Norm::Linf,
             NormName::L1 => Norm::L1,
             NormName::L2 => Norm::L2,
         };
-        Perturbations { norm, eps: self.eps.clone(), range: self.range.0.clone() }
+        (norm, self.range.0.clone())
     }
 }
 

@@ -41,14 +41,7 @@ impl Report<'_> {
     }
 
     fn distance(&self, c: &Counterexample) -> String {
-        use unmoved::property::{Norm, RegionKind};
-        let RegionKind::Ball { centre, .. } = self.question.query.region().kind() else { return String::new() };
-        let differences = c.input.nearest.iter().zip(centre).map(|(x, c)| (f64::from(*x) - c).abs());
-        let distance = match self.question.perturbations.norm {
-            Norm::Linf => differences.fold(0.0, f64::max),
-            Norm::L1 => differences.sum(),
-            Norm::L2 => differences.map(|d| d * d).sum::<f64>().sqrt(),
-        };
+        let distance = self.question.query.region().distance_up(&c.input).map_or(f64::INFINITY, |d| d.to_f64());
         format!("{} distance {distance:.4}", self.question.perturbations.norm.name())
     }
 
