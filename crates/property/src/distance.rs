@@ -14,7 +14,8 @@ impl Norm {
         let values = point.nearest.iter().zip(centre).map(|(&x, &c)| Some((rational(x.into())?, rational(c)?)));
         let mut differences = values.map(|pair| pair.map(|(x, c)| &x - &c)).collect::<Option<Vec<Rational>>>()?;
         for (i, value) in &point.exact {
-            *differences.get_mut(*i)? = value - &rational(centre[*i])?;
+            let centre = rational(*centre.get(*i)?)?;
+            differences[*i] = value - &centre;
         }
         let sizes = differences.iter().map(Rational::abs);
         match self {

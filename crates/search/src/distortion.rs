@@ -232,7 +232,7 @@ impl<'a> Search<'a> {
     }
 
     /// Decides at one radius after another until the interval is narrow enough. The first is where that would be so at once; from
-    /// what is not decided there it goes down by halves, and where that is close, up again in growing steps with more effort.
+    /// what bounds do not decide there it goes down by halves, and where that is close, up again in growing steps with more effort.
     fn prove(&mut self) -> Result<(), SearchError> {
         let mut effort = 0;
         let mut step = self.eps.clone();
@@ -240,6 +240,8 @@ impl<'a> Search<'a> {
         let close = close.max(part(&self.kept, (1, 2)));
         // Where even that is not decided it is of no use to go farther down.
         let least = self.eps * &part(&Rational::ONE, (1, 1 << 40));
+        // Where the interval would be closed, if a short search was there already: relaxations lead to counterexamples.
+        let mut searched: Option<Rational> = None;
         // The least radius that so much effort does not decide.
         let mut failed: Option<Failed> = None;
         while !self.is_done() && self.found.lower != *self.eps {
@@ -251,15 +253,19 @@ impl<'a> Search<'a> {
                 Some(upper) => self.above(&(&self.kept * upper), upper),
                 None => self.eps.clone(),
             };
+            let left = self.options.subproblems.saturating_sub(self.found.subproblems);
+            if effort > 0 && failed.is_none() && searched.as_ref() != Some(&wanted) {
+                self.decide(&wanted, SECOND.min(left))?;
+                searched = Some(wanted);
+                continue;
+            }
             let lower = &self.found.lower;
             let radius = match &failed {
                 Some(failed) if failed.radius <= wanted => self.between(lower, &failed.radius),
                 _ if lower + &step < wanted => lower + &step,
-                _ => wanted.clone(),
+                _ => wanted,
             };
-            let left = self.options.subproblems.saturating_sub(self.found.subproblems);
-            // Where the interval is to be closed a short search is worth it for the counterexamples that relaxations lead to.
-            let most = if radius == wanted { effort.max(SECOND) } else { effort }.min(left);
+            let most = effort.min(left);
             match self.decide(&radius, most)? {
                 None if failed.is_none() => step = &step + &step,
                 None => {}
