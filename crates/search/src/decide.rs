@@ -111,7 +111,7 @@ pub fn decide_prepared(
         && let Some(layers) = boxes::layers(&examiner, query)
     {
         watch(&Progress::Engine(Engine::Boxes));
-        ended = boxes::close(&work, &mut examiner, &mut proof, &layers, &found);
+        ended = boxes::close(&work, &mut examiner, &mut proof, &layers, &compact, &found);
         if lock(&found).counterexample.is_some() {
             let found = found.into_inner().unwrap_or_else(|e| e.into_inner());
             return Ok(found.into_outcome(proof.outcome, DecidedBy::Boxes));

@@ -29,6 +29,12 @@ impl Table {
         (&self.lower[..self.inputs], &self.upper[..self.inputs])
     }
 
+    /// The middle of the box.
+    pub fn centre(&self) -> Vec<f64> {
+        let (lower, upper) = self.input();
+        lower.iter().zip(upper).map(|(l, u)| l + (u - l) / 2.0).collect()
+    }
+
     /// Lower and upper bounds of a node's value, if it is tabled.
     pub fn bounds(&self, layers: &Layers, node: usize) -> Option<(&[f64], &[f64])> {
         let layer = &layers.nodes[node];

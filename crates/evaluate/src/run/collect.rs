@@ -1,6 +1,6 @@
 //! Several run folders put together: the parts of a run that was spread, or copies of one that went on apart.
 
-use super::folder::{Folder, KeptKind, Run, kept_path, read};
+use super::folder::{Folder, KeptKind, Run, kept_path, picture_name, read};
 use super::{Asked, Record, RunError};
 use std::path::{Path, PathBuf};
 
@@ -89,6 +89,9 @@ fn take(folder: &Folder, from: &Path, mut record: Record) -> Result<Option<Recor
         let Some(kept) = record.kept_mut(kind) else { continue };
         let source = kept_path(from, kept, kind);
         let Some(copy) = keeper.copy(kind, &source, name, kept)? else { return Ok(None) };
+        if kind == KeptKind::Counterexample {
+            keeper.copy_picture(&source.with_extension("png"), &picture_name(&copy.file))?;
+        }
         *kept = copy;
     }
     Ok(Some(record))

@@ -19,6 +19,8 @@ const COUNTEREXAMPLES: &str = "counterexamples";
 
 /// Far beyond any `run.json`.
 const MAX_ASKED: u64 = 1 << 20;
+/// Far beyond any picture of ours.
+const MAX_PICTURE: u64 = 16 << 20;
 /// How many lines are named one by one.
 const MOST_NAMED: usize = 5;
 
@@ -70,6 +72,11 @@ impl KeptKind {
             Self::Counterexample => COUNTEREXAMPLES,
         }
     }
+}
+
+/// The name of the picture beside a counterexample.
+pub(crate) fn picture_name(input: &str) -> String {
+    format!("{}.png", input.trim_end_matches(".npy"))
 }
 
 /// A run folder that is locked by this process.
@@ -203,6 +210,15 @@ impl Keeper {
             return Ok(None);
         }
         Ok(Some(Kept { file, bytes, sha256 }))
+    }
+
+    /// Copies the picture beside a counterexample of another folder, if it has one. Nothing rests on it.
+    pub(crate) fn copy_picture(&self, from: &Path, file: &str) -> Result<(), RunError> {
+        let Ok(source) = File::open(from) else { return Ok(()) };
+        let path = self.path.join(COUNTEREXAMPLES).join(file);
+        let target = File::create(&path).map_err(RunError::write(&path))?;
+        std::io::copy(&mut source.take(MAX_PICTURE), &mut &target).map_err(RunError::write(&path))?;
+        Ok(())
     }
 
     /// Writes an input as `.npy`.

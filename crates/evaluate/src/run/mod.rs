@@ -13,7 +13,7 @@ pub use answers::Answers;
 pub use asked::{Asked, AskedData, AskedModel, Fraction, Kind, Shard};
 pub use collect::{Collected, collect};
 pub use error::RunError;
-pub(crate) use folder::{Folder, Keeper, hex};
+pub(crate) use folder::{Folder, Keeper, hex, picture_name};
 pub use folder::{KeptKind, Run, kept_path, read};
 pub(crate) use line::MISCLASSIFIED;
 pub use record::{Kept, Record, Word};

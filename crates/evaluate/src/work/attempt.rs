@@ -2,7 +2,7 @@
 
 use super::queue::{Queue, Task, Turn};
 use super::{Work, images, since};
-use crate::run::{Asked, Keeper, KeptKind, Kind, MISCLASSIFIED, Record, Run, RunError, Word, hex};
+use crate::run::{Asked, Keeper, KeptKind, Kind, MISCLASSIFIED, Record, Run, RunError, Word, hex, picture_name};
 use crate::{Example, Question};
 use sha2::{Digest as _, Sha256};
 use std::path::Path;
@@ -227,7 +227,7 @@ impl Worker {
             let name = record.file_name(KeptKind::Counterexample);
             record.counterexample = Some(keeper.keep_input(name, &input, work.network.input().shape.dims())?);
             if let Some(Ok(png)) = question.picture(&input, record.target) {
-                let name = format!("{}.png", record.file_name(KeptKind::Counterexample).trim_end_matches(".npy"));
+                let name = picture_name(&record.file_name(KeptKind::Counterexample));
                 keeper.keep(KeptKind::Counterexample, name, &png)?;
             }
         }

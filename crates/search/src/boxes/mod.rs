@@ -8,6 +8,7 @@ mod tree;
 mod waiting;
 mod weights;
 
+use crate::attack;
 use crate::candidates::{Candidates, lock};
 use crate::decide::{Ended, Work};
 use crate::outcome::{DecidedBy, Engine, Progress};
@@ -16,6 +17,7 @@ use part::{Judge, Part, Worked};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use tree::{Place, Tree};
 use unmoved_bounds::boxes::{Layers, Table, Walker};
+use unmoved_bounds::engine::{Compact, LANES};
 use unmoved_check::{Examiner, Step};
 use unmoved_ir::Op;
 use unmoved_property::{Norm, Query, RegionKind};
@@ -25,6 +27,9 @@ use waiting::Waiting;
 const MOST_INPUTS: usize = 20;
 /// Reports come after so many boxes.
 const REPORT_EVERY: usize = 1 << 12;
+/// Attacks from boxes that wait come after so many boxes, and take so many steps.
+const ATTACK_EVERY: usize = 1 << 9;
+const ATTACK_STEPS: usize = 30;
 /// Boxes that a proof may have: it takes up some gigabytes then.
 const MOST_BOXES: usize = 1 << 22;
 /// Where more would be needed at the rate so far, other means are tried; not before so many, for the first may be in the hardest corner, and with
@@ -48,11 +53,15 @@ pub(crate) fn close(
     examiner: &mut Examiner<'_>,
     proof: &mut Proof<'_>,
     layers: &Layers,
+    compact: &Compact,
     found: &Mutex<Candidates>,
 ) -> Ended {
     let mut refused = None;
     for enough in ENOUGH {
-        let Some(steps) = search(work, examiner, layers, enough, found, &mut proof.outcome.subproblems) else { break };
+        let Some(steps) = search(work, examiner, (layers, compact), enough, found, &mut proof.outcome.subproblems)
+        else {
+            break;
+        };
         match proof.certify_steps(examiner, steps) {
             Ok(certificate) => return Ended::Robust(certificate, DecidedBy::Boxes),
             // What hangs on rounding is searched again, with a margin.
@@ -66,7 +75,7 @@ pub(crate) fn close(
 fn search(
     work: &Work<'_, '_>,
     examiner: &Examiner<'_>,
-    layers: &Layers,
+    (layers, compact): (&Layers, &Compact),
     enough: f64,
     found: &Mutex<Candidates>,
     subproblems: &mut usize,
@@ -78,11 +87,11 @@ fn search(
     let table = Table::new(layers, &input.lower, &input.upper);
     let part = Part { place: root, table, disjunct: only, phases: Vec::new(), share: 1.0, near: 0.0 };
     let most = work.options.subproblems.saturating_sub(*subproblems).min(MOST_BOXES);
-    let mut open = Waiting::default();
+    let mut open = Waiting::new();
     open.push(part);
     let state = State { open, tree, busy: 0, boxes: 0, most, done: 0.0, stopped: false };
     let judge = Judge::new(work.query, enough);
-    let search = Search { work, judge, layers, found, state: Mutex::new(state), changed: Condvar::new() };
+    let search = Search { work, judge, layers, compact, found, state: Mutex::new(state), changed: Condvar::new() };
     std::thread::scope(|scope| {
         for _ in 1..work.options.threads {
             scope.spawn(|| search.run());
@@ -100,6 +109,7 @@ struct Search<'s, 'q, 'w> {
     work: &'s Work<'q, 'w>,
     judge: Judge,
     layers: &'s Layers,
+    compact: &'s Compact,
     found: &'s Mutex<Candidates>,
     state: Mutex<State>,
     changed: Condvar,
@@ -151,8 +161,22 @@ impl Search<'_, '_, '_> {
                 hit = lock(self.found).accept_near(self.work.query, x);
                 hit
             });
-            self.put(place, share, worked, hit);
+            let starts = self.put(place, share, worked, hit);
+            if !starts.is_empty() && self.attack(&starts) {
+                self.lock().stopped = true;
+                self.changed.notify_all();
+            }
         }
+    }
+
+    /// Gradients go farther than the points that are tried in each box, and where those have gone astray, elsewhere.
+    fn attack(&self, starts: &[(usize, Vec<f64>)]) -> bool {
+        let mut hit = false;
+        attack::seek_from(self.work.query, self.compact, starts, ATTACK_STEPS, |x| {
+            hit = lock(self.found).accept(self.work.query, x);
+            hit
+        });
+        hit
     }
 
     /// A box to work on; `None` if the search is over.
@@ -173,8 +197,8 @@ impl Search<'_, '_, '_> {
         }
     }
 
-    /// What became of a box with so large a share of the region.
-    fn put(&self, place: Place, share: f64, worked: Worked, hit: bool) {
+    /// What became of a box with so large a share of the region. Now and then there is an attack to be made, from these points.
+    fn put(&self, place: Place, share: f64, worked: Worked, hit: bool) -> Vec<(usize, Vec<f64>)> {
         let mut state = self.lock();
         state.busy -= 1;
         state.boxes += 1;
@@ -193,11 +217,18 @@ impl Search<'_, '_, '_> {
         let hopeless = report && state.is_hopeless(self.work.options.engine) || state.boxes >= state.most;
         state.stopped |= hit || hopeless || self.work.clock.is_out();
         let (bounded, open, done) = (state.boxes, state.open.len(), state.done);
+        let mut starts = Vec::new();
+        if !state.stopped && state.boxes.is_multiple_of(ATTACK_EVERY) {
+            let disjuncts = self.judge.disjuncts.len();
+            let some = state.open.some(LANES).enumerate();
+            starts.extend(some.map(|(k, part)| (part.disjunct.unwrap_or(k % disjuncts), part.table.centre())));
+        }
         drop(state);
         self.changed.notify_all();
         if report {
             (self.work.watch)(&Progress::Boxes { bounded, open, done });
         }
+        starts
     }
 }
 

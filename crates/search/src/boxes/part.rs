@@ -217,7 +217,7 @@ impl Judge {
             Some(b) => (0..lower.len()).map(|i| if b.slopes[i] > 0.0 { lower[i] } else { upper[i] }).collect(),
             None => return Some(f64::INFINITY),
         };
-        let centre: Vec<f64> = lower.iter().zip(upper).map(|(l, u)| l + (u - l) / 2.0).collect();
+        let centre = table.centre();
         let mut near = f64::INFINITY;
         for x in [&corner, &centre].into_iter().chain(points) {
             let y = walker.output(x);

@@ -2,31 +2,42 @@
 
 use super::part::Part;
 use std::cmp::{Ordering, Reverse};
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BinaryHeap, HashMap};
 
-/// Of so many turns one is the box's that looks most like a counterexample, and one the largest's, as long as no more than so many wait.
+/// Of so many turns one is the box's in which a point came nearest to unsafe, and one the nearest's of a few drawn at random, as long as no
+/// more than so many wait.
 const TURNS: usize = 4;
+const DRAWN: usize = 32;
 const MOST_WAITING: usize = 1 << 16;
 
-/// Mostly the last is worked on first, so that few wait; in between the one in which a point came nearest to unsafe, which may be on
-/// the way to a counterexample, and the one that has waited longest, for the others may be in the wrong corner.
-#[derive(Default)]
+/// Mostly the last is worked on first, so that few wait. In between comes one that may be on the way to a counterexample; the
+/// nearest of all may be so in the wrong corner, hence the draw.
 pub(super) struct Waiting {
     parts: HashMap<usize, Part>,
     /// Each order also names boxes that another has given out.
     last: Vec<usize>,
-    first: VecDeque<usize>,
+    random: fastrand::Rng,
     nearest: BinaryHeap<Reverse<(Near, usize)>>,
     pushed: usize,
     turns: usize,
 }
 
 impl Waiting {
+    pub(super) fn new() -> Self {
+        Self {
+            parts: HashMap::new(),
+            last: Vec::new(),
+            nearest: BinaryHeap::new(),
+            random: fastrand::Rng::with_seed(0),
+            pushed: 0,
+            turns: 0,
+        }
+    }
+
     pub(super) fn push(&mut self, part: Part) {
         let id = self.pushed;
         self.pushed += 1;
         self.last.push(id);
-        self.first.push_back(id);
         self.nearest.push(Reverse((Near(part.near), id)));
         self.parts.insert(id, part);
     }
@@ -37,13 +48,27 @@ impl Waiting {
         loop {
             let id = match self.turns % TURNS {
                 1 if few => self.nearest.pop().map(|Reverse((_, id))| id),
-                3 if few => self.first.pop_front(),
+                3 if few => self.nearest_drawn(),
                 _ => self.last.pop(),
             }?;
             if let Some(part) = self.parts.remove(&id) {
                 return Some(part);
             }
         }
+    }
+
+    /// The nearest of a few anywhere.
+    fn nearest_drawn(&mut self) -> Option<usize> {
+        let some = (0..DRAWN).filter_map(|_| self.last.get(self.random.usize(..self.last.len().max(1))).copied());
+        let live = some.filter_map(|id| Some((id, self.parts.get(&id)?.near)));
+        live.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(id, _)| id).or_else(|| self.last.pop())
+    }
+
+    /// Some of those that look most like a counterexample, and as many from everywhere.
+    pub(super) fn some(&self, count: usize) -> impl Iterator<Item = &Part> {
+        let near = self.nearest.iter().filter_map(|Reverse((_, id))| self.parts.get(id)).take(count / 2);
+        let step = (2 * self.last.len()).div_ceil(count).max(1);
+        near.chain(self.last.iter().step_by(step).filter_map(|id| self.parts.get(id))).take(count)
     }
 
     pub(super) fn len(&self) -> usize {

@@ -116,7 +116,7 @@ fn all(folder: &Path, queries: Option<&Path>, arithmetic: Arithmetic, output: Ou
         match problem {
             Some(problem) => {
                 counts[2] += 1;
-                eprintln!("image {}, {}: {problem}", record.index, record.words());
+                super::tell(format_args!("image {}, {}: {problem}\n", record.index, record.words()));
             }
             None => {
                 counts[0] += usize::from(record.certificate.is_some());

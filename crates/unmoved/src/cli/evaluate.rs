@@ -157,7 +157,7 @@ impl Args {
         let targets = &self.targets.targets;
         let asked = Asked {
             version: Asked::VERSION,
-            command: command_line(),
+            command: super::command_line(),
             model: AskedModel {
                 path: self.model.model.clone(),
                 arch: reading.choices.arch.clone(),
@@ -197,20 +197,6 @@ impl Args {
 /// The word of an option's value.
 fn word(value: &impl clap::ValueEnum) -> String {
     value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
-}
-
-/// The command line as a shell reads it.
-fn command_line() -> String {
-    let arguments = std::env::args_os().skip(1).map(|argument| quoted(&argument.to_string_lossy()));
-    std::iter::once("unmoved".into()).chain(arguments).collect::<Vec<_>>().join(" ")
-}
-
-fn quoted(argument: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+@%".contains(c);
-    if !argument.is_empty() && argument.chars().all(plain) {
-        return argument.into();
-    }
-    format!("'{}'", argument.replace('\'', r"'\''"))
 }
 
 /// What was found, a line for each radius; its name only where there are several.

@@ -108,7 +108,7 @@ struct Cli {
 enum Command {
     /// Decide whether any allowed perturbation of one input changes the network's answer
     Robust(robust::Args),
-    /// Measure how far the nearest input is that changes the network's answer, as a proved interval
+    /// Prove how far the nearest input is that changes the network's answer
     Distortion(distortion::Args),
     /// Evaluate a network over a data set
     Evaluate(evaluate::Args),
@@ -269,6 +269,11 @@ fn parse(typed: Vec<OsString>) -> Result<Cli, Stop> {
         return Err(Stop::Clap(command.error(ErrorKind::MissingSubcommand, "a command is missing")));
     }
     Ok(cli)
+}
+
+/// What to type for what is being done.
+fn command_line() -> String {
+    COMMAND_LINE.get().cloned().unwrap_or_default()
 }
 
 /// Prints to standard output; a reader that went away is no error worth a panic.

@@ -91,7 +91,7 @@ impl ReadingArgs {
 pub(crate) struct InputArgs {
     /// An image: .png, or .npy with the values that the network reads
     #[arg(long, value_name = "FILE", required_unless_present = "dataset",
-          conflicts_with_all = ["dataset", "data", "index"])]
+          conflicts_with_all = ["dataset", "data", "index", "layout"])]
     image: Option<PathBuf>,
     /// An image of a data set
     #[arg(long, requires = "data", requires = "index")]
