@@ -1,6 +1,6 @@
 //! A network over a data set: which questions are open, who works on them, and who is told.
 //!
-//! Every thread takes images by itself ([`queue`]). What a short first attempt does not decide waits until every image has had
+//! Every thread takes images by itself. What a short first attempt does not decide waits until every image has had
 //! one, so that easy images never wait behind a hard one. The thread that called writes the records down, in groups, and tells
 //! of a record only once it is on disk.
 
