@@ -219,3 +219,6 @@ fn open(work: &Work, run: &Run) -> Vec<Task> {
 fn since(start: Instant) -> f64 {
     start.elapsed().as_secs_f64()
 }
+
+#[cfg(test)]
+mod tests;

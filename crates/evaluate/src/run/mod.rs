@@ -16,6 +16,8 @@ pub use error::RunError;
 pub(crate) use folder::{Folder, Keeper, hex, picture_name};
 pub use folder::{KeptKind, Run, kept_path, read};
 pub(crate) use line::MISCLASSIFIED;
+#[cfg(test)]
+pub(crate) use line::to_line;
 pub use record::{Kept, Record, Word};
 pub use summary::{Counts, Distortions, Summary};
 

@@ -122,6 +122,13 @@ fn a_record_that_says_more_than_is_behind_it_is_none() {
         Record { certificate: named(""), ..good.clone() },
         Record { certificate: named(".."), ..good.clone() },
         Record { lower: 0.1, ..unknown(1, 1.0) },
+        Record { upper: Some(0.2), ..good.clone() },
+        Record { upper: None, ..misclassified(1) },
+        Record { verdict: Word::Measured, upper: Some(0.05), reason: misclassified(1).reason, ..good.clone() },
+        Record { time_s: -1.0, ..good.clone() },
+        // There would be no next attempt, or a file would be written twice.
+        Record { attempt: 0, ..good.clone() },
+        Record { attempt: u32::MAX, ..good.clone() },
     ] {
         assert_eq!(read(&wrong), None, "{wrong:?}");
     }
