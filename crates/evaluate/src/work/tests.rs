@@ -1,4 +1,4 @@
-use super::{Ended, Recheck, Rerun, Work, evaluate};
+use super::{Duration, Ended, Queue, Recheck, Rerun, Task, Work, Worker, evaluate, mpsc};
 use crate::run::{Asked, AskedData, AskedModel, Fraction, Kind, Record, Word, read, to_line};
 use crate::{DataSet, write_image};
 use std::path::Path;
@@ -113,7 +113,9 @@ fn a_forged_record_about_a_radius_is_refused() {
         (r.index, r.key) = (0, whole[0].key.clone());
         r.predicted = 0;
     };
-    refused(0, &violated, "its counterexample is none");
+    // Beside the other radius it would be a contradiction.
+    let found = forged(&work, folder, &whole[..1], 0, violated);
+    assert!(found[0].contains("its counterexample is none"), "{found:?}");
 }
 
 #[test]
@@ -137,4 +139,38 @@ fn a_forged_record_about_a_distortion_is_refused() {
     let is_wide = |r: &mut Record| (r.lower, r.proved, r.certificate) = (0.0, None, None);
     refused(2, &is_wide, "wider than what was asked for");
     refused(1, &|r| r.upper = Some(0.5), "nearer than it says");
+}
+
+#[test]
+fn more_images_than_there_are_take_up_no_memory() {
+    let temporary = tempfile::tempdir().unwrap();
+    let mut work = world(temporary.path(), Kind::Radii, &["0.25"]);
+    let path = work.asked.data.path.clone();
+    for (name, header) in [
+        ("x", "'<f4', 'fortran_order': False, 'shape': (1000000000000, 2)"),
+        ("y", "'|u1', 'fortran_order': False, 'shape': (1000000000000,)"),
+    ] {
+        let header = format!("{{'descr': {header}, }}\n");
+        let start =
+            [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), &[0; 8]].concat();
+        std::fs::write(path.join(format!("{name}.npy")), start).unwrap();
+    }
+    work.images = Arc::new(DataSet::Arrays(None).open(&path).unwrap());
+    work.asked.indices = 0..work.images.len();
+    let error = evaluate(work, None, &AtomicBool::new(false), &mut |_| {}).unwrap_err();
+    assert!(error.to_string().contains("shorter than it says"), "{error}");
+}
+
+#[test]
+fn what_is_stopped_on_the_way_is_not_done() {
+    let temporary = tempfile::tempdir().unwrap();
+    let work = world(temporary.path(), Kind::Radii, &["0.25"]);
+    let task = |index| Task { index, open: vec![(0, 1)], spent: Duration::ZERO, found: None };
+    let queue = Arc::new(Queue::new(work.images.clone(), vec![task(0)], 1));
+    let worker = Worker::new(work.clone(), work.asked.clone(), None, queue.clone()).unwrap();
+    let turn = queue.take().unwrap().unwrap();
+    queue.stop();
+    let (sender, results) = mpsc::channel();
+    queue.give_back(0, worker.turn(turn, &sender).unwrap());
+    assert!(results.try_recv().is_err() && !queue.is_done());
 }
