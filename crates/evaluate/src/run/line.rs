@@ -42,8 +42,11 @@ fn is_sound(record: &Record) -> bool {
     let proved = record.certified && record.certificate.is_some();
     let kept = [&record.certificate, &record.counterexample];
     let plain = kept.into_iter().flatten().all(|kept| is_plain(&kept.file));
+    let words = [Some(&record.norm), Some(&record.decided_by), Some(&record.key), record.reason.as_ref()];
+    let printable = words.into_iter().flatten().all(|word| !word.contains(char::is_control));
     bounds
         && counted
+        && printable
         && plain
         && match record.verdict {
             Word::Robust => proved && record.upper.is_none(),

@@ -33,12 +33,19 @@ impl Counts {
     /// The share of images with an adversarial example, as an interval of fractions; the misclassified ones are among them.
     pub fn error(&self) -> [f64; 2] {
         let violated = self.misclassified + self.adversarial;
-        [violated, violated + self.unknown()].map(|n| n as f64 / self.images.max(1) as f64)
+        if self.images == 0 {
+            return [0.0, 1.0];
+        }
+        [violated, violated + self.unknown()].map(|n| n as f64 / self.images as f64)
     }
 
     /// The same in percent with two digits after the point, the lower end rounded down, the upper one up.
     pub fn percent(&self) -> [String; 2] {
         let violated = self.misclassified + self.adversarial;
+        // Of no images it is not known at all.
+        if self.images == 0 {
+            return [hundredths(0), hundredths(10_000)];
+        }
         [percent_down(violated, self.images), percent_up(violated + self.unknown(), self.images)]
     }
 }
