@@ -325,7 +325,7 @@ fn read_results(
     file: &File,
 ) -> Result<(Answers, Vec<String>, super::line::Extent), RunError> {
     let (mut answers, mut failed) = (Answers::default(), None);
-    let [mut damaged, mut foreign, mut bare] = [const { Vec::new() }; 3];
+    let [mut damaged, mut foreign, mut bare] = [const { Lines { count: 0, first: Vec::new() } }; 3];
     let extent = scan(BufReader::with_capacity(1 << 16, file), |number, record| {
         let Some(record) = record else { return damaged.push(number) };
         let is_void = !is_kept(folder, &record);
@@ -346,8 +346,8 @@ fn read_results(
         (bare, "without the file that stands behind it and not counted"),
     ]
     .into_iter()
-    .filter(|(lines, _)| !lines.is_empty())
-    .map(|(lines, what)| format!("{RESULTS}: {} {what}: line {}", counted(lines.len()), named(&lines)))
+    .filter(|(lines, _)| lines.count > 0)
+    .map(|(lines, what)| format!("{RESULTS}: {} {what}: line {}", counted(lines.count), lines.named()))
     .collect();
     if extent.torn > 0 {
         notes.push(format!("{RESULTS}: the last line was not written to its end and is not counted"));
@@ -359,10 +359,25 @@ fn counted(count: usize) -> String {
     if count == 1 { "1 record is".into() } else { format!("{count} records are") }
 }
 
-fn named(lines: &[usize]) -> String {
-    let shown: Vec<String> = lines.iter().take(MOST_NAMED).map(ToString::to_string).collect();
-    let rest = if lines.len() > MOST_NAMED { ", ..." } else { "" };
-    format!("{}{rest}", shown.join(", "))
+/// Lines of which the first are named; a hostile file may have any number.
+struct Lines {
+    count: usize,
+    first: Vec<usize>,
+}
+
+impl Lines {
+    fn push(&mut self, number: usize) {
+        self.count += 1;
+        if self.first.len() < MOST_NAMED {
+            self.first.push(number);
+        }
+    }
+
+    fn named(&self) -> String {
+        let shown: Vec<String> = self.first.iter().map(ToString::to_string).collect();
+        let rest = if self.count > self.first.len() { ", ..." } else { "" };
+        format!("{}{rest}", shown.join(", "))
+    }
 }
 
 /// Whether the files that a record names are there, with the length that it says.

@@ -19,6 +19,7 @@ pub(crate) use line::MISCLASSIFIED;
 #[cfg(test)]
 pub(crate) use line::to_line;
 pub use record::{Kept, Record, Word};
+pub(crate) use summary::fixed;
 pub use summary::{Counts, Distortions, Summary};
 
 #[cfg(test)]

@@ -236,6 +236,31 @@ fn shares_are_rounded_outward() {
 }
 
 #[test]
+fn means_and_medians_are_rounded_outward() {
+    let kind = Kind::Distortion { gap: fraction("1/2") };
+    let asked = Asked { eps: vec![fraction("1")], kind, ..asked() };
+    let of = |ends: &[[f64; 2]]| {
+        let mut answers = Answers::default();
+        for (index, &[lower, upper]) in ends.iter().enumerate() {
+            let record =
+                Record { verdict: Word::Measured, eps: Some(1.0), lower, upper: Some(upper), ..unknown(index, 1.0) };
+            assert!(answers.insert(&asked, record, false).expect("no contradiction"));
+        }
+        match Summary::new(&asked, &answers) {
+            Summary::Distortions(found) => (found.mean, found.median),
+            Summary::Radii(_) => unreachable!(),
+        }
+    };
+    assert_eq!(of(&[]), (None, None));
+    assert_eq!(of(&[[0.1, 0.2]]), (Some([0.1, 0.2]), Some([0.1, 0.2])));
+    // The sum of these is no float: 1/8 and a little.
+    let (tiny, eighth) = (1e-30, 0.125);
+    let (mean, median) = of(&[[eighth, eighth], [tiny, tiny], [tiny, tiny], [eighth, eighth]]);
+    assert_eq!((mean, median), (Some([0.0625, 0.0625f64.next_up()]), Some([0.0625, 0.0625f64.next_up()])));
+    assert_eq!(of(&[[0.5, f64::MAX], [0.25, f64::MAX]]).0, Some([0.375, f64::MAX]));
+}
+
+#[test]
 fn a_folder_holds_one_question_and_more_radii() {
     let temporary = tempfile::tempdir().expect("a folder");
     let path = temporary.path();

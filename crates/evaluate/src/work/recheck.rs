@@ -83,8 +83,8 @@ impl Recheck<'_> {
             let accepted = check_bytes(query, &bytes, self.arithmetic).map_err(|e| e.to_string())?;
             accepted.map_err(|refusal| format!("its certificate is refused: {refusal}"))?;
         }
-        if record.lower > lower.round_down() {
-            return Err("nothing proves its lower end".into());
+        if record.lower != lower.round_down() {
+            return Err("its lower end is not what is proved".into());
         }
         let Some(upper) = record.upper else {
             let needs = matches!(record.verdict, Word::Violated | Word::Measured);

@@ -98,7 +98,7 @@ fn a_forged_record_about_a_radius_is_refused() {
         let found = forged(&work, folder, &whole, at, forge);
         assert!(matches!(&found[..], [problem] if problem.contains(expected)), "{expected}: {found:?}");
     };
-    refused(0, &|r| r.lower = 0.26, "nothing proves its lower end");
+    refused(0, &|r| r.lower = 0.26, "its lower end is not");
     refused(0, &|r| r.proved = Some("1/8".into()), "what is proved is not what it says");
     refused(0, &|r| r.label = 1, "its classes are not");
     refused(0, &|r| r.key = whole[1].key.clone(), "answers another question");
@@ -138,6 +138,7 @@ fn a_forged_record_about_a_distortion_is_refused() {
     refused(2, &is_robust, "what is proved is not what it says");
     let is_wide = |r: &mut Record| (r.lower, r.proved, r.certificate) = (0.0, None, None);
     refused(2, &is_wide, "wider than what was asked for");
+    refused(2, &|r| r.lower = 1e-9, "its lower end is not");
     refused(1, &|r| r.upper = Some(0.5), "nearer than it says");
 }
 
