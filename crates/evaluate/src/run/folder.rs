@@ -67,7 +67,7 @@ pub fn write_plain(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 fn create_plain(path: &Path) -> io::Result<File> {
     match std::fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => OpenOptions::new().write(true).create_new(true).open(path),
     }
 }
