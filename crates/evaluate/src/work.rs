@@ -112,9 +112,10 @@ pub fn evaluate(
     stop: &AtomicBool,
     tell: &mut dyn FnMut(Event<'_>),
 ) -> Result<Ended, RunError> {
+    // Files claim how many images they hold; now all were there once.
+    work.asked.data.sha256 = images::digest(&work.images, &work.asked)?;
     let (mut folder, mut run) = match folder {
         Some(path) => {
-            work.asked.data.sha256 = images::digest(&work.images, &work.asked)?;
             let (folder, run) = Folder::open(path, work.asked.clone())?;
             run.notes.iter().for_each(|note| tell(Event::Note(note)));
             attempt::expect_own(&work, path, &run)?;
@@ -219,3 +220,6 @@ fn open(work: &Work, run: &Run) -> Vec<Task> {
 fn since(start: Instant) -> f64 {
     start.elapsed().as_secs_f64()
 }
+
+#[cfg(test)]
+mod tests;

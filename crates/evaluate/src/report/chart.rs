@@ -89,7 +89,8 @@ impl Axis {
     }
 
     fn linear(label: String, from: f64, to: f64, is_vertical: bool) -> Self {
-        let to = if to > from { to } else { from + 1.0 };
+        // Not so large or small that its parts are no numbers.
+        let to = if to - from >= f64::MIN_POSITIVE * 1e9 { to.min(f64::MAX / 2.0) } else { from + 1.0 };
         let mut axis = Self { label, from, to, is_log: false, is_vertical, ticks: Vec::new() };
         let step = nice_step((to - from) / 5.0);
         let first = (from / step).ceil();

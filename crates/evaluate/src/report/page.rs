@@ -3,7 +3,7 @@
 use super::chart::{Chart, Shape};
 use super::charts;
 use super::pictures::Pictures;
-use crate::run::{Asked, Counts, Fraction, Kind, Record, Run, Summary, Word};
+use crate::run::{Asked, Counts, Fraction, Kind, Record, Run, Summary, Word, fixed};
 use askama::Template;
 
 /// So many answers are all listed; of more only those that are violated or not decided.
@@ -244,13 +244,4 @@ fn digits(asked: &Asked) -> usize {
 /// A radius with so many digits, or as a power of ten where these are not enough.
 fn decimal(value: f64, digits: usize) -> String {
     if value != 0.0 && value < 1e-5 { format!("{value:e}") } else { format!("{value:.digits$}") }
-}
-
-/// Four digits, rounded to the side that is proved; what is within a billionth of the last digit is that digit, because records
-/// themselves are rounded to that side in their last bit.
-fn fixed(value: f64, round: fn(f64) -> f64) -> String {
-    let units = value * 1e4;
-    let nearest = units.round();
-    let rounded = if (units - nearest).abs() <= 1e-9 * nearest.max(1.0) { nearest } else { round(units) };
-    format!("{:.4}", rounded / 1e4)
 }

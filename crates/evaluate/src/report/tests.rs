@@ -130,7 +130,7 @@ fn nothing_answered_and_strange_numbers_are_still_a_page() {
     let html = html(&radii(10, 0));
     assert!(html.contains("There is no answer yet.") && html.contains("[0.00, 100.00] %"));
     assert!(table(&radii(10, 0)).unwrap().starts_with(b"index,label,"));
-    let strange = [1e-320, 1e300, 0.0]
+    let strange = [5e-324, 1e-320, 1e-300, 1e300, f64::MAX, 0.0]
         .map(|upper| Record { time_s: upper, ..record(0, Word::Violated, Some(0.1), (0.0, Some(upper))) });
     for record in strange {
         let html = page(&run(asked(1, Kind::Radii, &["1/10"]), vec![record]), Path::new("absent")).unwrap();

@@ -26,6 +26,11 @@ impl Answers {
             return Ok(false);
         }
         let id = (record.index, position);
+        // What is safe within a radius is within all smaller ones, so answers at other radii may not agree, either.
+        let about = self.best.range((record.index, 0)..=(record.index, usize::MAX));
+        if let Some((_, other)) = about.filter(|_| !is_void).find(|(_, a)| !a.is_void && a.record.is_apart(&record)) {
+            return Err(RunError::Contradiction { records: Box::new([other.record.clone(), record]) });
+        }
         let Some(known) = self.best.get_mut(&id) else {
             self.best.insert(id, Answer { attempts: record.attempt, record, is_void });
             return Ok(true);
@@ -79,9 +84,12 @@ impl Record {
     /// Whether both cannot be true of one question.
     pub(crate) fn contradicts(&self, other: &Self) -> bool {
         let words = [self.verdict, other.verdict];
-        words.contains(&Word::Robust) && words.contains(&Word::Violated)
-            || self.upper.is_some_and(|upper| other.lower > upper)
-            || other.upper.is_some_and(|upper| self.lower > upper)
+        words.contains(&Word::Robust) && words.contains(&Word::Violated) || self.is_apart(other)
+    }
+
+    /// Whether one is unsafe at a distance at which the other is safe. That cannot be, whatever the radii asked about.
+    fn is_apart(&self, other: &Self) -> bool {
+        self.upper.is_some_and(|upper| other.lower > upper) || other.upper.is_some_and(|upper| self.lower > upper)
     }
 
     /// Whether a question of this kind can be answered so.
@@ -94,7 +102,7 @@ impl Record {
 
     /// `12-linf-0.1.proof`; of a later attempt `12-linf-0.1.2.proof`, so that no file is written again that a record names.
     pub(crate) fn file_name(&self, kind: KeptKind) -> String {
-        let eps = self.eps.map(|eps| format!("-{eps}")).unwrap_or_default();
+        let eps = self.eps.map(|eps| format!("-{}", short(eps))).unwrap_or_default();
         let attempt = if self.attempt > 1 { format!(".{}", self.attempt) } else { String::new() };
         let ending = match kind {
             KeptKind::Certificate => "proof",
@@ -121,4 +129,9 @@ impl Record {
             (Word::Unknown | Word::Measured, None) => format!("unknown{eps}"),
         }
     }
+}
+
+/// A radius in few letters, and always the same ones.
+fn short(eps: f64) -> String {
+    if eps == 0.0 || (1e-9..1e9).contains(&eps) { eps.to_string() } else { format!("{eps:e}") }
 }

@@ -207,6 +207,22 @@ impl Asked {
         if self.eps.is_empty() || !of_radii && self.eps.len() > 1 {
             return Some("its list of radii is none".into());
         }
+        let words =
+            [Some(&self.model.sha256), Some(&self.data.name), Some(&self.data.sha256), self.data.layout.as_ref()];
+        let paths = [&self.model.path, &self.data.path].map(|path| path.to_string_lossy());
+        // They are shown, and a terminal obeys what is no letter.
+        let is_plain = |text: &str| !text.contains(char::is_control);
+        if !words.into_iter().flatten().all(|word| is_plain(word)) || !paths.iter().all(|path| is_plain(path)) {
+            return Some("its model or its data set has no name that can be shown".into());
+        }
+        // Records name a radius as a float.
+        let fits = |Fraction(eps): &Fraction| *eps >= Rational::ZERO && eps.to_f64().is_finite();
+        if let Some(Fraction(eps)) = self.eps.iter().find(|eps| !fits(eps)) {
+            return Some(format!(
+                "the radius {:e} is none; it must be at least 0 and fit into a float64",
+                eps.to_f64()
+            ));
+        }
         let apart = |pair: &[Fraction]| pair[0].0.to_f64() < pair[1].0.to_f64();
         let close = self.eps.windows(2).find(|pair| !apart(pair))?;
         Some(format!("the radii {} and {} are too close to be told apart", close[0].0, close[1].0))

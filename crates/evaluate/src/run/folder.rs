@@ -8,7 +8,7 @@ use super::line::{MAX_LINE, scan, to_line};
 use super::{Answers, Asked, Kept, Record, RunError};
 use sha2::Digest as _;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{BufReader, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufReader, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 /// `results.jsonl` and what stands beside it.
@@ -45,10 +45,41 @@ pub fn read(folder: &Path) -> Result<Run, RunError> {
         let path = folder.join(ASKED);
         RunError::Read { path, source: ErrorKind::NotFound.into() }
     })?;
+    expect_folders(folder)?;
     let path = folder.join(RESULTS);
-    let file = File::open(&path).map_err(RunError::read(&path))?;
+    let file = open_plain(&path).map_err(RunError::read(&path))?;
     let (answers, notes, _) = read_results(folder, &asked, &file)?;
     Ok(Run { asked, answers, notes })
+}
+
+/// Opens a file of a folder that others may have made. What is a link might lead out of it, what is a pipe might never end.
+fn open_plain(path: &Path) -> io::Result<File> {
+    if !std::fs::symlink_metadata(path)?.is_file() {
+        return Err(io::Error::new(ErrorKind::InvalidInput, "no plain file"));
+    }
+    File::open(path)
+}
+
+/// Writes a file in the place of what has its name: what is a link is replaced, not followed.
+pub fn write_plain(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    create_plain(path)?.write_all(bytes)
+}
+
+fn create_plain(path: &Path) -> io::Result<File> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => OpenOptions::new().write(true).create_new(true).open(path),
+    }
+}
+
+/// The folders of a run must not lead out of it, either; they may be missing.
+fn expect_folders(path: &Path) -> Result<(), RunError> {
+    for folder in [CERTIFICATES, COUNTEREXAMPLES].map(|name| path.join(name)) {
+        if std::fs::symlink_metadata(&folder).is_ok_and(|found| !found.is_dir()) {
+            return Err(RunError::read(&folder)(io::Error::new(ErrorKind::NotADirectory, "no plain folder")));
+        }
+    }
+    Ok(())
 }
 
 /// The file of a certificate or counterexample in a run folder.
@@ -97,10 +128,14 @@ impl Folder {
         if let Some(problem) = asked.problem() {
             return Err(RunError::Asked { path: path.into(), problem });
         }
+        expect_folders(path)?;
         for folder in [path.to_owned(), path.join(CERTIFICATES), path.join(COUNTEREXAMPLES)] {
             std::fs::create_dir_all(&folder).map_err(RunError::write(&folder))?;
         }
         let file = path.join(RESULTS);
+        if std::fs::symlink_metadata(&file).is_ok_and(|found| !found.is_file()) {
+            return Err(RunError::write(&file)(io::Error::new(ErrorKind::InvalidInput, "no plain file")));
+        }
         let mut options = OpenOptions::new();
         let results = options.read(true).write(true).create(true).truncate(false).open(&file);
         let results = results.map_err(RunError::write(&file))?;
@@ -177,7 +212,7 @@ impl Keeper {
     /// and its question is answered again.
     pub(crate) fn keep(&self, kind: KeptKind, file: String, bytes: &[u8]) -> Result<Kept, RunError> {
         let path = self.path.join(kind.folder()).join(&file);
-        File::create(&path).and_then(|mut f| f.write_all(bytes)).map_err(RunError::write(&path))?;
+        write_plain(&path, bytes).map_err(RunError::write(&path))?;
         Ok(Kept { file, bytes: bytes.len() as u64, sha256: hex(&sha2::Sha256::digest(bytes)) })
     }
 }
@@ -192,8 +227,8 @@ impl Keeper {
         kept: &Kept,
     ) -> Result<Option<Kept>, RunError> {
         let path = self.path.join(kind.folder()).join(&file);
-        let mut source = File::open(from).map_err(RunError::read(from))?.take(kept.bytes);
-        let mut target = File::create(&path).map_err(RunError::write(&path))?;
+        let mut source = open_plain(from).map_err(RunError::read(from))?.take(kept.bytes);
+        let mut target = create_plain(&path).map_err(RunError::write(&path))?;
         let (mut hash, mut buffer, mut bytes) = (sha2::Sha256::new(), [0; 1 << 14], 0);
         loop {
             let read = source.read(&mut buffer).map_err(RunError::read(from))?;
@@ -214,10 +249,10 @@ impl Keeper {
 
     /// Copies the picture beside a counterexample of another folder, if it has one. Nothing rests on it.
     pub(crate) fn copy_picture(&self, from: &Path, file: &str) -> Result<(), RunError> {
-        let Ok(source) = File::open(from) else { return Ok(()) };
+        let Ok(source) = open_plain(from) else { return Ok(()) };
         let path = self.path.join(COUNTEREXAMPLES).join(file);
-        let target = File::create(&path).map_err(RunError::write(&path))?;
-        std::io::copy(&mut source.take(MAX_PICTURE), &mut &target).map_err(RunError::write(&path))?;
+        let target = create_plain(&path).map_err(RunError::write(&path))?;
+        io::copy(&mut source.take(MAX_PICTURE), &mut &target).map_err(RunError::write(&path))?;
         Ok(())
     }
 
@@ -241,14 +276,16 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 fn read_asked(folder: &Path) -> Result<Option<Asked>, RunError> {
     let path = folder.join(ASKED);
-    let file = match File::open(&path) {
+    let file = match open_plain(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(RunError::read(&path)(error)),
     };
     let mut text = String::new();
     let read = file.take(MAX_ASKED + 1).read_to_string(&mut text);
-    let wrong = |problem: String| Err(RunError::Asked { path: path.clone(), problem });
+    // A terminal obeys what is no letter.
+    let shown = |problem: String| problem.replace(char::is_control, "\u{fffd}");
+    let wrong = |problem: String| Err(RunError::Asked { path: path.clone(), problem: shown(problem) });
     match read {
         Err(error) if error.kind() == ErrorKind::InvalidData => {
             return wrong("not what a run was asked: no text".into());
@@ -272,7 +309,7 @@ fn write_asked(folder: &Path, asked: &Asked) -> Result<(), RunError> {
     let mut text = serde_json::to_vec_pretty(asked).map_err(|e| RunError::write(&path)(e.into()))?;
     text.push(b'\n');
     let write = || {
-        let mut file = File::create(&temporary)?;
+        let mut file = create_plain(&temporary)?;
         file.write_all(&text)?;
         file.sync_all()?;
         std::fs::rename(&temporary, &path)?;
@@ -288,7 +325,7 @@ fn read_results(
     file: &File,
 ) -> Result<(Answers, Vec<String>, super::line::Extent), RunError> {
     let (mut answers, mut failed) = (Answers::default(), None);
-    let [mut damaged, mut foreign, mut bare] = [const { Vec::new() }; 3];
+    let [mut damaged, mut foreign, mut bare] = [const { Lines { count: 0, first: Vec::new() } }; 3];
     let extent = scan(BufReader::with_capacity(1 << 16, file), |number, record| {
         let Some(record) = record else { return damaged.push(number) };
         let is_void = !is_kept(folder, &record);
@@ -309,8 +346,8 @@ fn read_results(
         (bare, "without the file that stands behind it and not counted"),
     ]
     .into_iter()
-    .filter(|(lines, _)| !lines.is_empty())
-    .map(|(lines, what)| format!("{RESULTS}: {} {what}: line {}", counted(lines.len()), named(&lines)))
+    .filter(|(lines, _)| lines.count > 0)
+    .map(|(lines, what)| format!("{RESULTS}: {} {what}: line {}", counted(lines.count), lines.named()))
     .collect();
     if extent.torn > 0 {
         notes.push(format!("{RESULTS}: the last line was not written to its end and is not counted"));
@@ -322,10 +359,25 @@ fn counted(count: usize) -> String {
     if count == 1 { "1 record is".into() } else { format!("{count} records are") }
 }
 
-fn named(lines: &[usize]) -> String {
-    let shown: Vec<String> = lines.iter().take(MOST_NAMED).map(ToString::to_string).collect();
-    let rest = if lines.len() > MOST_NAMED { ", ..." } else { "" };
-    format!("{}{rest}", shown.join(", "))
+/// Lines of which the first are named; a hostile file may have any number.
+struct Lines {
+    count: usize,
+    first: Vec<usize>,
+}
+
+impl Lines {
+    fn push(&mut self, number: usize) {
+        self.count += 1;
+        if self.first.len() < MOST_NAMED {
+            self.first.push(number);
+        }
+    }
+
+    fn named(&self) -> String {
+        let shown: Vec<String> = self.first.iter().map(ToString::to_string).collect();
+        let rest = if self.count > self.first.len() { ", ..." } else { "" };
+        format!("{}{rest}", shown.join(", "))
+    }
 }
 
 /// Whether the files that a record names are there, with the length that it says.

@@ -34,17 +34,23 @@ pub(crate) fn from_line(line: &[u8]) -> Option<Record> {
 
 /// Whether what a record says has something behind it.
 fn is_sound(record: &Record) -> bool {
-    let bounds = record.lower >= 0.0 && record.upper.is_none_or(|u| u >= 0.0) && record.eps.is_none_or(f64::is_finite);
+    let bounds = record.lower >= 0.0 && record.upper.is_none_or(|u| u >= record.lower) && record.time_s >= 0.0;
+    // There is always a next attempt.
+    let counted = (1..u32::MAX).contains(&record.attempt);
     let misclassified = record.reason.as_deref() == Some(MISCLASSIFIED);
     let shown = misclassified || record.counterexample.is_some();
     let proved = record.certified && record.certificate.is_some();
     let kept = [&record.certificate, &record.counterexample];
     let plain = kept.into_iter().flatten().all(|kept| is_plain(&kept.file));
+    let words = [Some(&record.norm), Some(&record.decided_by), Some(&record.key), record.reason.as_ref()];
+    let printable = words.into_iter().flatten().all(|word| !word.contains(char::is_control));
     bounds
+        && counted
+        && printable
         && plain
         && match record.verdict {
-            Word::Robust => proved,
-            Word::Violated => shown,
+            Word::Robust => proved && record.upper.is_none(),
+            Word::Violated => shown && record.upper.is_some(),
             Word::Measured | Word::Unknown => {
                 let ends = record.verdict == Word::Unknown || record.upper.is_some();
                 ends && (record.lower == 0.0 || proved) && (record.upper.is_none() || shown)

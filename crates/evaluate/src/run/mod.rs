@@ -14,10 +14,15 @@ pub use asked::{Asked, AskedData, AskedModel, Fraction, Kind, Shard};
 pub use collect::{Collected, collect};
 pub use error::RunError;
 pub(crate) use folder::{Folder, Keeper, hex, picture_name};
-pub use folder::{KeptKind, Run, kept_path, read};
+pub use folder::{KeptKind, Run, kept_path, read, write_plain};
 pub(crate) use line::MISCLASSIFIED;
+#[cfg(test)]
+pub(crate) use line::to_line;
 pub use record::{Kept, Record, Word};
+pub(crate) use summary::fixed;
 pub use summary::{Counts, Distortions, Summary};
 
+#[cfg(test)]
+mod strangers;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use super::line::MISCLASSIFIED;
 use super::{Answers, Asked, Kind, Word};
 use std::fmt;
+use unmoved_ir::Rational;
 
 /// The answers at one radius.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,12 +34,19 @@ impl Counts {
     /// The share of images with an adversarial example, as an interval of fractions; the misclassified ones are among them.
     pub fn error(&self) -> [f64; 2] {
         let violated = self.misclassified + self.adversarial;
-        [violated, violated + self.unknown()].map(|n| n as f64 / self.images.max(1) as f64)
+        if self.images == 0 {
+            return [0.0, 1.0];
+        }
+        [violated, violated + self.unknown()].map(|n| n as f64 / self.images as f64)
     }
 
     /// The same in percent with two digits after the point, the lower end rounded down, the upper one up.
     pub fn percent(&self) -> [String; 2] {
         let violated = self.misclassified + self.adversarial;
+        // Of no images it is not known at all.
+        if self.images == 0 {
+            return [hundredths(0), hundredths(10_000)];
+        }
         [percent_down(violated, self.images), percent_up(violated + self.unknown(), self.images)]
     }
 }
@@ -151,22 +159,27 @@ fn distortions(images: usize, answers: &Answers) -> Distortions {
             _ => found.undecided += 1,
         }
     }
-    found.mean = mean(&lower).zip(mean(&upper)).map(|(l, u)| [l, u]);
-    found.median = median(&mut lower).zip(median(&mut upper)).map(|(l, u)| [l, u]);
+    [&mut lower, &mut upper].into_iter().for_each(|ends| ends.sort_by(f64::total_cmp));
+    // As the ends themselves, rounded to the side that is proved.
+    let both = |of: fn(&[f64]) -> &[f64]| {
+        let ends = [mean(of(&lower))?.round_down(), mean(of(&upper))?.round_up()];
+        Some(ends)
+    };
+    found.mean = both(|all| all);
+    found.median = both(middle);
     found
 }
 
-fn mean(values: &[f64]) -> Option<f64> {
-    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+/// Without rounding.
+fn mean(values: &[f64]) -> Option<Rational> {
+    let sum = values.iter().try_fold(Rational::ZERO, |sum, &value| Some(&sum + &Rational::from_f64(value)?))?;
+    sum.checked_div(&Rational::from_f64(values.len() as f64)?)
 }
 
-fn median(values: &mut [f64]) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match values.len() % 2 {
-        1 => values.get(middle).copied(),
-        _ => Some((values.get(middle.checked_sub(1)?)? + values.get(middle)?) / 2.0),
-    }
+/// The one or two in the middle of ascending values.
+fn middle(values: &[f64]) -> &[f64] {
+    let spare = values.len().saturating_sub(1) / 2;
+    &values[spare..values.len() - spare]
 }
 
 /// `distortion of 18 of 20 images measured (1 misclassified): mean in [0.1021, 0.1030], median in [0.0994, 0.1003]`
@@ -179,7 +192,16 @@ impl fmt::Display for Distortions {
         }
         write!(f, ")")?;
         let Some(([a, b], [c, d])) = mean.zip(*median) else { return Ok(()) };
-        let ([a, c], [b, d]) = ([a, c].map(|v| (v * 1e4).floor() / 1e4), [b, d].map(|v| (v * 1e4).ceil() / 1e4));
-        write!(f, ": mean in [{a:.4}, {b:.4}], median in [{c:.4}, {d:.4}]")
+        let ([a, c], [b, d]) = ([a, c].map(|v| fixed(v, f64::floor)), [b, d].map(|v| fixed(v, f64::ceil)));
+        write!(f, ": mean in [{a}, {b}], median in [{c}, {d}]")
     }
+}
+
+/// Four digits, rounded to the side that is proved; what is within a billionth of the last digit is that digit, because records
+/// themselves are rounded to that side in their last bit.
+pub(crate) fn fixed(value: f64, round: fn(f64) -> f64) -> String {
+    let units = value * 1e4;
+    let nearest = units.round();
+    let rounded = if (units - nearest).abs() <= 1e-9 * nearest.max(1.0) { nearest } else { round(units) };
+    format!("{:.4}", rounded / 1e4)
 }

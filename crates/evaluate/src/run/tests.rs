@@ -7,12 +7,12 @@ use std::path::Path;
 use unmoved_ir::Rational;
 use unmoved_property::Norm;
 
-fn fraction(text: &str) -> Fraction {
+pub(super) fn fraction(text: &str) -> Fraction {
     Fraction(text.parse().expect("a fraction"))
 }
 
 /// A run over images 0..10 at radii 0.1 and 0.2.
-fn asked() -> Asked {
+pub(super) fn asked() -> Asked {
     Asked {
         version: Asked::VERSION,
         command: "unmoved evaluate m.onnx".into(),
@@ -39,7 +39,7 @@ fn asked() -> Asked {
     }
 }
 
-fn unknown(index: usize, limit_s: f64) -> Record {
+pub(super) fn unknown(index: usize, limit_s: f64) -> Record {
     Record {
         index,
         label: 3,
@@ -63,24 +63,24 @@ fn unknown(index: usize, limit_s: f64) -> Record {
     }
 }
 
-fn misclassified(index: usize) -> Record {
+pub(super) fn misclassified(index: usize) -> Record {
     let reason = Some(MISCLASSIFIED.into());
     Record { verdict: Word::Violated, reason, target: Some(1), upper: Some(0.0), ..unknown(index, 1.0) }
 }
 
 /// A robust record whose certificate is in the folder.
-fn robust(folder: &Folder, index: usize) -> Record {
+pub(super) fn robust(folder: &Folder, index: usize) -> Record {
     let mut record = Record { verdict: Word::Robust, certified: true, reason: None, lower: 0.1, ..unknown(index, 1.0) };
     let name = record.file_name(KeptKind::Certificate);
     record.certificate = Some(folder.keeper().keep(KeptKind::Certificate, name, b"proof").expect("writable"));
     record
 }
 
-fn lines(records: &[Record]) -> String {
+pub(super) fn lines(records: &[Record]) -> String {
     records.iter().map(|r| to_line(r).expect("JSON")).collect()
 }
 
-fn results(folder: &Path) -> std::path::PathBuf {
+pub(super) fn results(folder: &Path) -> std::path::PathBuf {
     folder.join("results.jsonl")
 }
 
@@ -122,6 +122,14 @@ fn a_record_that_says_more_than_is_behind_it_is_none() {
         Record { certificate: named(""), ..good.clone() },
         Record { certificate: named(".."), ..good.clone() },
         Record { lower: 0.1, ..unknown(1, 1.0) },
+        Record { upper: Some(0.2), ..good.clone() },
+        Record { upper: None, ..misclassified(1) },
+        Record { verdict: Word::Measured, upper: Some(0.05), reason: misclassified(1).reason, ..good.clone() },
+        Record { time_s: -1.0, ..good.clone() },
+        Record { decided_by: "\u{1b}[2J".into(), ..good.clone() },
+        // There would be no next attempt, or a file would be written twice.
+        Record { attempt: 0, ..good.clone() },
+        Record { attempt: u32::MAX, ..good.clone() },
     ] {
         assert_eq!(read(&wrong), None, "{wrong:?}");
     }
@@ -224,7 +232,32 @@ fn shares_are_rounded_outward() {
     let text = "adversarial error in [28.57, 42.86] % (1 misclassified, 1 with an adversarial example, 1 unknown of 7)";
     assert_eq!(counts.to_string(), text);
     let none = Counts::default().to_string();
-    assert!(none.starts_with("adversarial error in [0.00, 0.00] %"), "{none}");
+    assert!(none.starts_with("adversarial error in [0.00, 100.00] %"), "{none}");
+}
+
+#[test]
+fn means_and_medians_are_rounded_outward() {
+    let kind = Kind::Distortion { gap: fraction("1/2") };
+    let asked = Asked { eps: vec![fraction("1")], kind, ..asked() };
+    let of = |ends: &[[f64; 2]]| {
+        let mut answers = Answers::default();
+        for (index, &[lower, upper]) in ends.iter().enumerate() {
+            let record =
+                Record { verdict: Word::Measured, eps: Some(1.0), lower, upper: Some(upper), ..unknown(index, 1.0) };
+            assert!(answers.insert(&asked, record, false).expect("no contradiction"));
+        }
+        match Summary::new(&asked, &answers) {
+            Summary::Distortions(found) => (found.mean, found.median),
+            Summary::Radii(_) => unreachable!(),
+        }
+    };
+    assert_eq!(of(&[]), (None, None));
+    assert_eq!(of(&[[0.1, 0.2]]), (Some([0.1, 0.2]), Some([0.1, 0.2])));
+    // The sum of these is no float: 1/8 and a little.
+    let (tiny, eighth) = (1e-30, 0.125);
+    let (mean, median) = of(&[[eighth, eighth], [tiny, tiny], [tiny, tiny], [eighth, eighth]]);
+    assert_eq!((mean, median), (Some([0.0625, 0.0625f64.next_up()]), Some([0.0625, 0.0625f64.next_up()])));
+    assert_eq!(of(&[[0.5, f64::MAX], [0.25, f64::MAX]]).0, Some([0.375, f64::MAX]));
 }
 
 #[test]

@@ -132,7 +132,11 @@ impl Worker {
     }
 
     /// Tries the questions about an image; those that the first attempt leaves open are left.
-    fn turn(&self, turn: Turn, results: &mpsc::Sender<Result<Record, RunError>>) -> Result<Option<Task>, RunError> {
+    pub(super) fn turn(
+        &self,
+        turn: Turn,
+        results: &mpsc::Sender<Result<Record, RunError>>,
+    ) -> Result<Option<Task>, RunError> {
         let Turn { mut task, example, is_first, threads } = turn;
         let whole = self.0.work.options;
         let first = if self.0.asked.kind == Kind::Radii { FIRST } else { FIRST_DISTORTION };
@@ -156,7 +160,8 @@ impl Worker {
                 task.found = Some(c.input.nearest.clone());
             }
             // Leave to write is kept until those who listen have the record.
-            let Some(_leave) = self.0.queue.may_write() else { return Ok(None) };
+            // Where there is none the task is not done: it stays in the queue.
+            let Some(_leave) = self.0.queue.may_write() else { return Ok(Some(task)) };
             let seconds = spent + since(start);
             let record = self.record(&question, index, position, attempt, answer, seconds)?;
             let _ = results.send(Ok(record));

@@ -116,6 +116,8 @@ impl Queue {
     /// Lets nobody write any more; returns when all have that were about to.
     pub(crate) fn stop(&self) {
         *self.stopped.write().unwrap_or_else(|e| e.into_inner()) = true;
+        // Who has looked before that waits by now, and is woken.
+        drop(self.lock());
         self.changed.notify_all();
     }
 

@@ -2,7 +2,7 @@
 
 use super::attempt::key;
 use super::images::each;
-use crate::run::{Asked, Kept, KeptKind, Kind, MISCLASSIFIED, Record, Run, RunError, Word, hex, kept_path};
+use crate::run::{Fraction, Kept, KeptKind, Kind, MISCLASSIFIED, Record, Run, RunError, Word, hex, kept_path};
 use crate::{Example, Images, Perturbations, Question, read_image};
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
@@ -74,14 +74,38 @@ impl Recheck<'_> {
         if record.label != whole.label || record.predicted != whole.predicted {
             return Err("its classes are not those of the image".into());
         }
+        let mut lower = Rational::ZERO;
         if let Some(kept) = &record.certificate {
-            let eps = radius(record, asked, &perturbations.eps)?;
+            let eps = radius(record, &perturbations.eps)?;
+            lower = eps.clone();
             let query = proved.insert(self.question(example, Perturbations { eps, ..perturbations.clone() })?.query);
             let bytes = self.bytes(kept, KeptKind::Certificate)?;
             let accepted = check_bytes(query, &bytes, self.arithmetic).map_err(|e| e.to_string())?;
             accepted.map_err(|refusal| format!("its certificate is refused: {refusal}"))?;
         }
-        let Some(upper) = record.upper else { return Ok(()) };
+        if record.lower != lower.round_down() {
+            return Err("its lower end is not what is proved".into());
+        }
+        let Some(upper) = record.upper else {
+            let needs = matches!(record.verdict, Word::Violated | Word::Measured);
+            return if needs { Err("it has no counterexample".into()) } else { Ok(()) };
+        };
+        let distance = self.shown(record, example, upper, perturbations)?;
+        let Kind::Distortion { gap: Fraction(gap) } = &asked.kind else { return Ok(()) };
+        if record.verdict == Word::Measured && lower < &(&Rational::ONE - gap) * &distance {
+            return Err("its interval is wider than what was asked for".into());
+        }
+        Ok(())
+    }
+
+    /// Replays the counterexample of a record: how far it is.
+    fn shown(
+        &self,
+        record: &Record,
+        example: &Example,
+        upper: f64,
+        perturbations: Perturbations,
+    ) -> Result<Rational, String> {
         let input = if record.reason.as_deref() == Some(MISCLASSIFIED) {
             example.values.clone()
         } else {
@@ -91,14 +115,19 @@ impl Recheck<'_> {
             read_image(&path).map_err(|e| e.to_string())?.values
         };
         // As far as the record says, and no farther than was asked.
-        let upper = Rational::from_f64(upper).ok_or("its upper end is no number")?;
-        let eps = upper.min(perturbations.eps.clone());
+        let within = Rational::from_f64(upper).ok_or("its upper end is no number")?;
+        let eps = within.min(perturbations.eps.clone());
         let near = self.question(example, Perturbations { eps, ..perturbations })?;
         let found = replay(&near.query, &input).map_err(|e| format!("its counterexample is none: {e}"))?;
-        if record.verdict == Word::Violated && record.target != Some(near.taken_for(&found)) {
+        if record.target != Some(near.taken_for(&found)) {
             return Err("its counterexample is taken for another class".into());
         }
-        Ok(())
+        let distance = near.query.region().distance_up(&found.input).ok_or("its counterexample has no distance")?;
+        if distance.round_up() == upper {
+            Ok(distance)
+        } else {
+            Err("its counterexample is nearer than it says".into())
+        }
     }
 
     fn question(&self, example: &Example, perturbations: Perturbations) -> Result<Question, String> {
@@ -118,13 +147,12 @@ impl Recheck<'_> {
     }
 }
 
-/// The radius that a record says is proved, if it is what the record rests on.
-fn radius(record: &Record, asked: &Asked, whole: &Rational) -> Result<Rational, String> {
+/// The radius that a record says is proved, if it is what the record rests on: where nothing is unsafe, all of what was asked.
+fn radius(record: &Record, whole: &Rational) -> Result<Rational, String> {
     let proved = record.proved.as_deref().ok_or("it does not say which radius is proved")?;
     let proved: Rational = proved.parse().map_err(|e| format!("the radius that is proved: {e}"))?;
-    let enough = match asked.kind {
-        Kind::Radii => proved == *whole,
-        Kind::Distortion { .. } => Rational::from_f64(record.lower).is_some_and(|lower| lower <= proved),
-    };
-    if enough { Ok(proved) } else { Err("what is proved is not what it says".into()) }
+    if record.verdict == Word::Robust && proved != *whole {
+        return Err("what is proved is not what it says".into());
+    }
+    Ok(proved)
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use unmoved::check::{Arithmetic, check_bytes};
-use unmoved::evaluate::run::read as read_run;
+use unmoved::evaluate::run::{read as read_run, write_plain};
 use unmoved::evaluate::work::{Recheck, Rechecked};
 use unmoved::ir::Network;
 use unmoved::property::Query;
@@ -110,7 +110,7 @@ fn all(folder: &Path, queries: Option<&Path>, arithmetic: Arithmetic, output: Ou
     recheck.run(|Rechecked { record, query, problem }| {
         if let (Some(folder), Some(query), Some(kept)) = (queries, query, &record.certificate) {
             let path = folder.join(&kept.file).with_added_extension("query");
-            std::fs::write(&path, query.to_text()).map_err(|e| CliError::write(&path, e))?;
+            write_plain(&path, query.to_text().as_bytes()).map_err(|e| CliError::write(&path, e))?;
         }
         let mut counts = counts.lock().unwrap_or_else(|e| e.into_inner());
         match problem {

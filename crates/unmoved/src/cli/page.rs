@@ -23,8 +23,16 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     let found = run::read(&args.run)?;
     found.notes.iter().for_each(|note| output.note(format_args!("note: {note}")));
     let page = report::page(&found, &args.run).map_err(|e| CliError::new("U0604", e))?;
-    let path = args.write.clone().unwrap_or_else(|| args.run.join("report.html"));
-    std::fs::write(&path, page).map_err(|e| CliError::write(&path, e))?;
+    // The folder may be another's, and what is there a link out of it.
+    let (path, written) = match &args.write {
+        Some(path) => (path.clone(), std::fs::write(path, page)),
+        None => {
+            let path = args.run.join("report.html");
+            let written = run::write_plain(&path, page.as_bytes());
+            (path, written)
+        }
+    };
+    written.map_err(|e| CliError::write(&path, e))?;
     if let Some(path) = &args.csv {
         let table = report::table(&found).map_err(|e| CliError::new("U0604", e))?;
         std::fs::write(path, table).map_err(|e| CliError::write(path, e))?;
