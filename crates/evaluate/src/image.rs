@@ -37,7 +37,7 @@ pub enum ImageError {
     UnknownKind,
 }
 
-/// Reads `.png` (8-bit grey or RGB, divided by 255) or `.npy` (float32 or float64 as they are, bytes divided by 255).
+/// Reads `.png` (8-bit grey or RGB, divided by 255) or `.npy` (float32 as it is, float64 rounded to float32, bytes divided by 255).
 pub fn read_image(path: &Path) -> Result<Example, ImageError> {
     let extension = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
     match extension.as_deref() {

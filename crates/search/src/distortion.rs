@@ -244,7 +244,8 @@ impl<'a> Search<'a> {
         let mut searched: Option<Rational> = None;
         // The least radius that so much effort does not decide.
         let mut failed: Option<Failed> = None;
-        while !self.is_done() && self.found.lower != *self.eps {
+        // A ball that is the centre alone is proved, too, before it is called robust.
+        while !self.is_done() && (self.found.proof.is_none() || self.found.lower != *self.eps) {
             self.found.reason = self.clock.reason();
             if self.found.reason.is_some() {
                 return Ok(());
@@ -290,6 +291,10 @@ impl<'a> Search<'a> {
 
     /// Decides at one radius, takes what comes of it, and says why nothing does.
     fn decide(&mut self, radius: &Rational, most: usize) -> Result<Option<Failed>, SearchError> {
+        // A certificate is about a query that can be read again.
+        if radius.is_too_long() {
+            return Ok(Some(Failed { radius: radius.clone(), reason: Reason::Open, is_spent: false }));
+        }
         let query = self.query.about(self.query.region().with_radius(radius.clone())?)?;
         let mut options =
             Options { time_limit: self.clock.remaining(), trust_solver: false, subproblems: most, ..*self.options };
@@ -311,8 +316,11 @@ impl<'a> Search<'a> {
             (Verdict::Violated(counterexample), _) => {
                 let x = counterexample.input.nearest.iter().map(|&v| f64::from(v)).collect();
                 let near = Near { distance: radius.to_f64(), disjunct: counterexample.disjunct, x };
-                self.violated(counterexample, outcome.decided_by);
-                self.settle(&near);
+                let is_nearer = self.violated(counterexample, outcome.decided_by);
+                if !(self.settle(&near) || is_nearer) {
+                    // Nearer by less than float64 tells: what is wanted would stay the same for ever.
+                    return Ok(failed(Reason::Open));
+                }
                 self.attack_near(vec![near])?;
                 None
             }
@@ -347,7 +355,7 @@ fn part(of: &Rational, (numerator, denominator): (i64, i64)) -> Rational {
     product.checked_div(&Rational::from(denominator)).unwrap_or(product)
 }
 
-/// The largest decimal between two positive numbers among those with the fewest digits.
+/// The largest decimal between two positive numbers among those with the fewest digits; where that has many, a float64 if there is one.
 fn short(least: &Rational, most: &Rational) -> Rational {
     let mut unit = Rational::ONE;
     for _ in 0..18 {
@@ -362,5 +370,5 @@ fn short(least: &Rational, most: &Rational) -> Rational {
         }
         unit = &unit * &Rational::from(10);
     }
-    least.clone()
+    Rational::from_f64(least.round_up()).filter(|float| float <= most).unwrap_or_else(|| least.clone())
 }

@@ -264,3 +264,29 @@ fn one_thread_measures_the_same_each_time() {
         assert_eq!(one.counterexample, other.counterexample, "seed {seed}");
     }
 }
+
+/// Nothing is called robust without a certificate, not even a ball that is its centre alone.
+#[test]
+fn a_ball_without_extent_is_certified_too() {
+    let network = network(&[], &[&[1.0, 1.0, 0.0], &[0.0, 0.0, 1.0]]);
+    for norm in NORMS {
+        let found = measure(&query(&network, [0.0, 0.0], norm, "0", 1), &options(), "1/100");
+        assert!(found.is_robust() && found.proof.is_some() && found.lower == Rational::ZERO, "{found:?}");
+    }
+}
+
+/// What is asked for with more digits than a query file may have gets a proof that can be read, and an end without a time limit.
+#[test]
+fn however_narrow_the_gap_the_proof_can_be_read_again() {
+    let network = network(&[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], &[&[1.0, 1.0, 0.0], &[0.0, 0.0, 1.1]]);
+    let options = Options { time_limit: None, ..options() };
+    for gap in [format!("1/{}", "9".repeat(990)), "1e-17".into()] {
+        for norm in [Norm::Linf, Norm::L2] {
+            let query = query(&network, [0.1f32, 0.2].map(f64::from), norm, "3", 1);
+            let found = measure(&query, &options, &gap);
+            let text = found.proof.expect("a certificate").query.to_text();
+            let again = Query::from_text(network.clone(), &text).unwrap();
+            assert_eq!(again.to_text(), text);
+        }
+    }
+}

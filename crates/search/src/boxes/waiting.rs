@@ -9,6 +9,8 @@ use std::collections::{BinaryHeap, HashMap};
 const TURNS: usize = 4;
 const DRAWN: usize = 32;
 const MOST_WAITING: usize = 1 << 16;
+/// Names in the order of nearness are cleared of boxes given out when they are more than twice as many as wait, and so many.
+const SPARE: usize = 1 << 10;
 
 /// Mostly the last is worked on first, so that few wait. In between comes one that may be on the way to a counterexample; the
 /// nearest of all may be so in the wrong corner, hence the draw.
@@ -40,6 +42,10 @@ impl Waiting {
         self.last.push(id);
         self.nearest.push(Reverse((Near(part.near), id)));
         self.parts.insert(id, part);
+        // Boxes far from unsafe never come to the top: a long proof would leave millions of names, and `some` goes through them.
+        if self.nearest.len() > 2 * self.parts.len() + SPARE {
+            self.nearest.retain(|Reverse((_, id))| self.parts.contains_key(id));
+        }
     }
 
     pub(super) fn next(&mut self) -> Option<Part> {
@@ -91,5 +97,48 @@ impl PartialOrd for Near {
 impl Ord for Near {
     fn cmp(&self, other: &Self) -> Ordering {
         self.0.total_cmp(&other.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tree::Tree;
+    use super::*;
+    use std::collections::HashSet;
+    use unmoved_bounds::boxes::{Layers, Table};
+    use unmoved_ir::testing::{Recipe, Rng, random_network};
+
+    /// Long depth first searches: each box is given out once, and what is kept of them stays in proportion to those that wait.
+    #[test]
+    fn every_box_comes_once_and_leaves_nothing_behind() {
+        let network = random_network(&mut Rng(4), &Recipe::default());
+        let inputs = network.input().shape.len();
+        let layers = Layers::new(&unmoved_ir::lower_max_pool(&network).unwrap()).unwrap();
+        let table = Table::new(&layers, &vec![0.0; inputs], &vec![1.0; inputs]);
+        let place = Tree::default().open();
+        let mut random = fastrand::Rng::with_seed(1);
+        let mut waiting = Waiting::new();
+        // Each is known by its share.
+        let (mut pushed, mut given) = (0usize, HashSet::new());
+        let mut push = |waiting: &mut Waiting, near| {
+            let share = pushed as f64;
+            pushed += 1;
+            waiting.push(Part { place, table: table.clone(), disjunct: None, phases: Vec::new(), share, near });
+            pushed
+        };
+        let (mut total, mut most) = (push(&mut waiting, 1.0), 1);
+        while let Some(part) = waiting.next() {
+            assert!(given.insert(part.share as usize));
+            if total < 40_000 && (waiting.len() < 20 || random.bool()) {
+                for _ in 0..2 {
+                    total = push(&mut waiting, 100.0 * random.f64());
+                }
+            }
+            most = most.max(waiting.len());
+            assert!(waiting.nearest.len() <= 2 * most + SPARE, "{} of {most}", waiting.nearest.len());
+            assert!(waiting.some(16).count() <= 16);
+        }
+        assert_eq!((given.len(), waiting.len()), (total, 0));
+        assert!(waiting.next().is_none() && waiting.some(16).next().is_none());
     }
 }

@@ -179,16 +179,21 @@ struct Rounded<'a> {
 impl std::fmt::Display for Rounded<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let places = self.places;
-        let nearest = format!("{:.places$}", self.value.to_f64());
-        let (Ok(near), Ok(unit)) = (nearest.parse::<Rational>(), format!("1e-{places}").parse::<Rational>()) else {
-            return f.write_str(&nearest);
+        // On the right side of the value, however many places there are; rounding to these may lead to the other one.
+        let float = if self.up { self.value.round_up() } else { self.value.round_down() };
+        let text = format!("{float:.places$}");
+        let (Ok(near), Ok(unit)) = (text.parse::<Rational>(), format!("1e-{places}").parse::<Rational>()) else {
+            return f.write_str(&text);
         };
         let rounded = match (self.up, near.cmp(self.value)) {
             (true, std::cmp::Ordering::Less) => &near + &unit,
             (false, std::cmp::Ordering::Greater) => &near - &unit,
-            _ => near,
+            _ => return f.write_str(&text),
         };
-        write!(f, "{:.places$}", rounded.to_f64())
+        // Not by way of a float, which may be on the other side again.
+        let exact = rounded.decimal().unwrap_or(text);
+        let (whole, fraction) = exact.split_once('.').unwrap_or((&exact, ""));
+        if places == 0 { f.write_str(whole) } else { write!(f, "{whole}.{fraction:0<places$}") }
     }
 }
 
@@ -217,6 +222,18 @@ mod tests {
             assert_eq!([shown(value, false, 4), shown(value, true, 4)], [down, up]);
         }
         assert_eq!([shown("199/2", false, 0), shown("199/2", true, 0)], ["99", "100"]);
+        for (value, down, up) in [
+            ("2/3", "0.6666666666666666297", "0.6666666666666667407"),
+            ("1e-30", "0.0000000000000000000", "0.0000000000000000001"),
+        ] {
+            assert_eq!([shown(value, false, 19), shown(value, true, 19)], [down, up]);
+        }
+        // 2^53 and a hair, which no float64 lies near to.
+        for value in ["9007199254740992.01", "9007199254740993.99"] {
+            let [down, up] = [false, true].map(|up| shown(value, up, 0).parse::<Rational>().expect("a number"));
+            let value = value.parse().expect("a number");
+            assert!(down <= value && value <= up, "{down} {value} {up}");
+        }
         let places =
             |value: &str, gap: &str| places(&value.parse().expect("a number"), &gap.parse().expect("a number"));
         assert_eq!([places("0.1433", "1/100"), places("12.5", "1/100"), places("0.0014", "1/100")], [4, 2, 6]);
