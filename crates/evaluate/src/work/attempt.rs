@@ -152,7 +152,7 @@ impl Worker {
             let question = self.question(&example, index, position)?;
             let answer = self.answer(&question, task.found.as_deref(), &options);
             let answer = answer.map_err(|source| RunError::Search { index, source: Box::new(source) })?;
-            if is_short && answer.verdict == Word::Unknown && start.elapsed() >= first {
+            if is_short && answer.verdict == Word::Unknown && may_go_on(start.elapsed(), first) {
                 left.push((position, attempt));
                 continue;
             }
@@ -238,6 +238,12 @@ impl Worker {
         }
         Ok(record)
     }
+}
+
+/// Whether an undecided attempt might have gone on with more time than it was given. Steps of a search get a part of what is left, the
+/// least a quarter, and what is left may end before them: only what has ended before any could run out is final.
+pub(super) fn may_go_on(took: Duration, given: Duration) -> bool {
+    took >= given / 8
 }
 
 /// A thread that panics leaves its task undone, for which the others would wait.

@@ -1,3 +1,4 @@
+use super::attempt::may_go_on;
 use super::{Duration, Ended, Queue, Recheck, Rerun, Task, Work, Worker, evaluate, mpsc};
 use crate::run::{Asked, AskedData, AskedModel, Fraction, Kind, Record, Word, read, to_line};
 use crate::{DataSet, write_image};
@@ -174,4 +175,12 @@ fn what_is_stopped_on_the_way_is_not_done() {
     let (sender, results) = mpsc::channel();
     queue.give_back(0, worker.turn(turn, &sender).unwrap());
     assert!(results.try_recv().is_err() && !queue.is_done());
+}
+
+#[test]
+fn an_attempt_that_a_part_of_the_time_may_have_ended_is_not_the_last() {
+    let given = Duration::from_secs(1);
+    // A quarter of the time was all that a step had.
+    assert!([250, 500, 1000, 1001].into_iter().all(|ms| may_go_on(Duration::from_millis(ms), given)));
+    assert!(!may_go_on(Duration::from_millis(50), given));
 }
