@@ -54,13 +54,11 @@ pub enum QuestionError {
         /// The shape of the network's input.
         expected: Shape,
     },
-    /// A target that is the label itself, or no class.
-    #[error("target {target}: expected a class below {classes} other than {label}")]
+    /// A target that is no class.
+    #[error("target {target}: expected a class below {classes}")]
     Target {
         /// The class asked for.
         target: usize,
-        /// The right class.
-        label: usize,
         /// How many classes there are.
         classes: usize,
     },
@@ -74,7 +72,7 @@ pub enum QuestionError {
 
 impl Question {
     /// The question about one input. Its class is `label`, or else the data set's, or else the one that the network predicts. Of the
-    /// other classes all are asked about, or those in `targets`.
+    /// other classes all are asked about, or those in `targets`; where that is the right class alone, none is and nothing is unsafe.
     pub fn new(
         network: &Arc<Network>,
         example: &Example,
@@ -93,8 +91,8 @@ impl Question {
         let mut query = Query::robustness(network.clone(), region, label)?;
         let mut all: Vec<usize> = (0..classes).filter(|&t| t != label).collect();
         if let Some(targets) = targets {
-            if let Some(&target) = targets.iter().find(|&t| !all.contains(t)) {
-                return Err(QuestionError::Target { target, label, classes });
+            if let Some(&target) = targets.iter().find(|&&t| t >= classes) {
+                return Err(QuestionError::Target { target, classes });
             }
             all.retain(|t| targets.contains(t));
             let unsafe_set = all.iter().map(|&t| Conjunction(vec![Constraint::at_most(label, t)])).collect();

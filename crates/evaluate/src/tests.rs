@@ -125,3 +125,22 @@ fn arrays_come_back_as_they_were_written() {
     assert!(matches!(read_image(&path), Err(ImageError::NotFinite { index: 0, .. })));
     assert!(matches!(read_image(Path::new("picture.gif")), Err(ImageError::UnknownKind)));
 }
+
+#[test]
+fn the_right_class_is_no_target() {
+    use crate::{Example, Perturbations, Question, QuestionError};
+    use unmoved_ir::{Rational, testing};
+    let network = std::sync::Arc::new(testing::random_network(&mut testing::Rng(3), &testing::Recipe::default()));
+    let shape = network.input().shape.dims().to_vec();
+    let example = Example { values: vec![0.5; network.input().shape.len()], shape, label: Some(0) };
+    let ask = |targets: &[usize]| {
+        let perturbations = Perturbations { norm: unmoved_property::Norm::Linf, eps: Rational::ZERO, range: None };
+        Question::new(&network, &example, None, perturbations, Some(targets))
+    };
+    assert_eq!(ask(&[1, 0]).unwrap().targets, [1]);
+    let nothing = ask(&[0]).unwrap();
+    assert!(nothing.targets.is_empty() && nothing.query.unsafe_set().is_empty());
+    let outcome = unmoved_search::decide(&nothing.query, &Default::default()).unwrap();
+    assert_eq!(outcome.verdict, unmoved_property::Verdict::Robust);
+    assert!(matches!(ask(&[network.output_len()]), Err(QuestionError::Target { .. })));
+}

@@ -201,6 +201,13 @@ impl Folder {
     }
 }
 
+/// Says so at once: a child that this process has begun just then still holds the file open.
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = self.results.unlock();
+    }
+}
+
 /// Writes the files that records name.
 #[derive(Debug, Clone)]
 pub(crate) struct Keeper {

@@ -240,6 +240,10 @@ pub(crate) fn only_within(
         return Err(CliError::new("U0001", "--index: this command takes one image at a time"));
     };
     let question = about(&network, &example, model, input, perturbations, targets)?;
+    if question.targets.is_empty() {
+        let label = question.label;
+        return Err(CliError::new("U0001", format!("--targets: {label} is the right class: there is nothing to ask")));
+    }
     let origin = match (input.label, example.label) {
         (Some(_), _) => "as given",
         (None, Some(_)) => "the data set's",
