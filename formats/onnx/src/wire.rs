@@ -11,8 +11,10 @@ use prost::bytes::Bytes;
 /// What a field of bytes is to the count.
 #[derive(Clone, Copy)]
 enum Content {
-    /// Text, fixed-width numbers or raw data: never larger decoded than encoded.
+    /// Fixed-width numbers or raw data: never larger decoded than encoded.
     Bulk,
+    /// Documentation and metadata, which are copied.
+    Text,
     /// A message whose fields count one by one.
     Message(Fields),
 }
@@ -23,7 +25,7 @@ type Fields = fn(u64) -> Option<Content>;
 
 fn model(field: u64) -> Option<Content> {
     match field {
-        6 => Some(Content::Bulk), // doc_string
+        6 => Some(Content::Text), // doc_string
         7 => Some(Content::Message(graph)),
         14 => Some(Content::Message(entry)), // metadata_props
         _ => None,
@@ -34,7 +36,7 @@ fn graph(field: u64) -> Option<Content> {
     match field {
         1 => Some(Content::Message(node)),
         5 => Some(Content::Message(tensor)), // initializer
-        10 => Some(Content::Bulk),           // doc_string
+        10 => Some(Content::Text),           // doc_string
         16 => Some(Content::Message(entry)), // metadata_props
         _ => None,
     }
@@ -43,7 +45,7 @@ fn graph(field: u64) -> Option<Content> {
 fn node(field: u64) -> Option<Content> {
     match field {
         5 => Some(Content::Message(attribute)),
-        6 => Some(Content::Bulk),           // doc_string
+        6 => Some(Content::Text),           // doc_string
         9 => Some(Content::Message(entry)), // metadata_props
         _ => None,
     }
@@ -51,7 +53,8 @@ fn node(field: u64) -> Option<Content> {
 
 fn attribute(field: u64) -> Option<Content> {
     match field {
-        4 | 7 | 9 | 13 => Some(Content::Bulk), // s, floats, strings, doc_string
+        4 | 7 | 9 => Some(Content::Bulk), // s, floats, strings
+        13 => Some(Content::Text),        // doc_string
         5 => Some(Content::Message(tensor)),
         6 => Some(Content::Message(graph)),
         _ => None,
@@ -60,14 +63,15 @@ fn attribute(field: u64) -> Option<Content> {
 
 fn tensor(field: u64) -> Option<Content> {
     match field {
-        4 | 9 | 10 | 12 => Some(Content::Bulk), // float_data, raw_data, double_data, doc_string
-        16 => Some(Content::Message(entry)),    // metadata_props
+        4 | 9 | 10 => Some(Content::Bulk),   // float_data, raw_data, double_data
+        12 => Some(Content::Text),           // doc_string
+        16 => Some(Content::Message(entry)), // metadata_props
         _ => None,
     }
 }
 
 fn entry(field: u64) -> Option<Content> {
-    matches!(field, 1 | 2).then_some(Content::Bulk) // key, value
+    matches!(field, 1 | 2).then_some(Content::Text) // key, value
 }
 
 /// What a message costs beside its content, in words of eight bytes: the largest, in a vector that grows by doubling.
@@ -81,7 +85,10 @@ const PER_BYTE: u64 = 2;
 const LIMIT: u64 = 1 << 23;
 const BYTES_PER_WORD: u64 = 4;
 
-/// The most bytes of metadata: they are copied and shown.
+/// The most bytes of documentation and metadata in all.
+const MAX_TEXT: u64 = 1 << 26;
+
+/// The most bytes of the model's metadata: they are copied again and shown.
 const MAX_METADATA: usize = 1 << 24;
 
 /// As deep as prost decodes.
@@ -90,10 +97,13 @@ const MAX_DEPTH: u32 = 100;
 /// Decodes a model.
 pub(crate) fn decode(bytes: Bytes) -> Result<ModelProto, Error> {
     let limit = LIMIT + bytes.len() as u64 / BYTES_PER_WORD;
-    let mut budget = limit;
-    if count(&bytes, model, MAX_DEPTH, &mut budget).is_err() {
-        return Err(Error::TooLarge { what: "nodes, attributes, tensors and names", limit: limit / PER_MESSAGE });
-    }
+    let mut budget = Budget { words: limit, text: MAX_TEXT };
+    count(&bytes, model, MAX_DEPTH, &mut budget).map_err(|exhausted| match exhausted {
+        Exhausted::Words => {
+            Error::TooLarge { what: "nodes, attributes, tensors and names", limit: limit / PER_MESSAGE }
+        }
+        Exhausted::Text => Error::TooLarge { what: "bytes of documentation and metadata", limit: MAX_TEXT },
+    })?;
     let model = ModelProto::decode(bytes)?;
     let metadata = model.metadata_props.iter().map(|entry| entry.key().len() + entry.value().len());
     if metadata.sum::<usize>() > MAX_METADATA {
@@ -102,12 +112,22 @@ pub(crate) fn decode(bytes: Bytes) -> Result<ModelProto, Error> {
     Ok(model)
 }
 
-struct Exhausted;
+/// What may still be taken up.
+struct Budget {
+    words: u64,
+    text: u64,
+}
+
+enum Exhausted {
+    Words,
+    Text,
+}
 
 /// Takes the cost of a message from the budget. Malformed bytes end the count: prost will refuse them at that place,
 /// having allocated no more than was counted.
-fn count(mut bytes: &[u8], fields: Fields, depth: u32, budget: &mut u64) -> Result<(), Exhausted> {
-    let mut spend = |cost: u64| budget.checked_sub(cost).map(|rest| *budget = rest).ok_or(Exhausted);
+fn count(mut bytes: &[u8], fields: Fields, depth: u32, budget: &mut Budget) -> Result<(), Exhausted> {
+    let Budget { words, text } = budget;
+    let mut spend = |cost: u64| words.checked_sub(cost).map(|rest| *words = rest).ok_or(Exhausted::Words);
     let mut messages = Vec::new();
     while let Some(key) = varint(&mut bytes) {
         spend(PER_BYTE)?;
@@ -120,6 +140,10 @@ fn count(mut bytes: &[u8], fields: Fields, depth: u32, budget: &mut u64) -> Resu
                 Some(content) => {
                     match fields(key >> 3) {
                         Some(Content::Bulk) => spend(PER_FIELD)?,
+                        Some(Content::Text) => {
+                            spend(PER_FIELD)?;
+                            *text = text.checked_sub(content.len() as u64).ok_or(Exhausted::Text)?;
+                        }
                         Some(Content::Message(fields)) => {
                             spend(PER_MESSAGE)?;
                             messages.push((content, fields));
