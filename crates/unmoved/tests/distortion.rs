@@ -99,7 +99,7 @@ fn images_of_mnist_are_measured() {
     for (norm, count) in [(Norm::Linf, 20), (Norm::L1, 5), (Norm::L2, 5)] {
         for (index, example) in examples.iter().take(count).enumerate() {
             let start = Instant::now();
-            let found = measure(&question(&network, example, norm, None), 10);
+            let found = measure(&question(&network, example, norm, None), 2);
             let upper = found.upper.as_ref().map_or(f64::INFINITY, Rational::to_f64);
             let (lower, time) = (found.lower.to_f64(), start.elapsed());
             println!("{index} {}: {lower:.4} to {upper:.4} in {time:.1?}", norm.name());
