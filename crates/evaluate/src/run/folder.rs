@@ -10,6 +10,7 @@ use sha2::Digest as _;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufReader, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use unmoved_ir::Digest;
 
 /// `results.jsonl` and what stands beside it.
 const RESULTS: &str = "results.jsonl";
@@ -220,7 +221,7 @@ impl Keeper {
     pub(crate) fn keep(&self, kind: KeptKind, file: String, bytes: &[u8]) -> Result<Kept, RunError> {
         let path = self.path.join(kind.folder()).join(&file);
         write_plain(&path, bytes).map_err(RunError::write(&path))?;
-        Ok(Kept { file, bytes: bytes.len() as u64, sha256: hex(&sha2::Sha256::digest(bytes)) })
+        Ok(Kept { file, bytes: bytes.len() as u64, sha256: Digest(sha2::Sha256::digest(bytes).into()).to_string() })
     }
 }
 
@@ -246,7 +247,7 @@ impl Keeper {
             target.write_all(&buffer[..read]).map_err(RunError::write(&path))?;
             bytes += read as u64;
         }
-        let sha256 = hex(&hash.finalize());
+        let sha256 = Digest(hash.finalize().into()).to_string();
         if (bytes, &sha256) != (kept.bytes, &kept.sha256) {
             std::fs::remove_file(&path).map_err(RunError::write(&path))?;
             return Ok(None);
@@ -270,15 +271,6 @@ impl Keeper {
         crate::npy::write(&mut bytes, values, shape).map_err(RunError::write(&path))?;
         self.keep(KeptKind::Counterexample, file, &bytes)
     }
-}
-
-/// Lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 fn read_asked(folder: &Path) -> Result<Option<Asked>, RunError> {

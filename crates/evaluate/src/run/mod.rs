@@ -13,7 +13,7 @@ pub use answers::Answers;
 pub use asked::{Asked, AskedData, AskedModel, Fraction, Kind, Shard};
 pub use collect::{Collected, collect};
 pub use error::RunError;
-pub(crate) use folder::{Folder, Keeper, hex, picture_name};
+pub(crate) use folder::{Folder, Keeper, picture_name};
 pub use folder::{KeptKind, Run, kept_path, read, write_plain};
 pub(crate) use line::MISCLASSIFIED;
 #[cfg(test)]

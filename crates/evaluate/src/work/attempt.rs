@@ -2,14 +2,14 @@
 
 use super::queue::{Queue, Task, Turn};
 use super::{Work, images, since};
-use crate::run::{Asked, Keeper, KeptKind, Kind, MISCLASSIFIED, Record, Run, RunError, Word, hex, picture_name};
+use crate::run::{Asked, Keeper, KeptKind, Kind, MISCLASSIFIED, Record, Run, RunError, Word, picture_name};
 use crate::{Example, Question};
 use sha2::{Digest as _, Sha256};
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 use unmoved_check::{Certificate, replay};
-use unmoved_ir::Rational;
+use unmoved_ir::{Digest, Rational};
 use unmoved_property::{Counterexample, Reason, Verdict};
 use unmoved_search::{DecidedBy, Distortion, Options, Outcome, Prepared, SearchError, decide_prepared, distortion};
 
@@ -275,7 +275,7 @@ pub(crate) fn key(network: &str, query: &str, kind: &Kind) -> String {
         Kind::Radii => "radii".into(),
         Kind::Distortion { gap } => format!("distortion {}", gap.0),
     };
-    hex(&Sha256::digest(format!("{network}\n{query}\n{kind}\nreal\n")))
+    Digest(Sha256::digest(format!("{network}\n{query}\n{kind}\nreal\n")).into()).to_string()
 }
 
 /// Tests that the records found answer the questions that are asked.

@@ -1,9 +1,10 @@
 //! The images of a run.
 
-use crate::run::{Asked, Record, RunError, hex};
+use crate::run::{Asked, Record, RunError};
 use crate::{Example, Examples, Images};
 use sha2::{Digest as _, Sha256};
 use std::sync::Mutex;
+use unmoved_ir::Digest;
 
 /// The SHA-256, in hexadecimal, of the images at the indices that are asked about, whatever the shard: of each its label, its shape and
 /// its values.
@@ -17,7 +18,7 @@ pub(crate) fn digest(images: &Images, asked: &Asked) -> Result<String, RunError>
         let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
         hash.update(bytes);
     }
-    Ok(hex(&hash.finalize()))
+    Ok(Digest(hash.finalize().into()).to_string())
 }
 
 /// Reads images whose indices mostly ascend: one after another where they follow each other.

@@ -2,7 +2,7 @@
 
 use super::attempt::key;
 use super::images::each;
-use crate::run::{Fraction, Kept, KeptKind, Kind, MISCLASSIFIED, Record, Run, RunError, Word, hex, kept_path};
+use crate::run::{Fraction, Kept, KeptKind, Kind, MISCLASSIFIED, Record, Run, RunError, Word, kept_path};
 use crate::{Example, Images, Perturbations, Question, read_image};
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
@@ -10,7 +10,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 use unmoved_check::{Arithmetic, check_bytes, replay};
-use unmoved_ir::{Network, Rational};
+use unmoved_ir::{Digest, Network, Rational};
 use unmoved_property::Query;
 
 /// What is examined, and how.
@@ -140,7 +140,7 @@ impl Recheck<'_> {
         let mut bytes = Vec::new();
         let read = File::open(&path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes));
         read.map_err(|e| format!("cannot read {}: {e}", path.display()))?;
-        if hex(&Sha256::digest(&bytes)) != kept.sha256 {
+        if Digest(Sha256::digest(&bytes).into()).to_string() != kept.sha256 {
             return Err(format!("{} is not the file that was written", path.display()));
         }
         Ok(bytes)
