@@ -15,6 +15,7 @@ pub mod engine;
 mod interval;
 mod propagate;
 mod rounding;
+pub mod semidefinite;
 mod table;
 
 /// Where the checker's default rule for the lower line of an unstable ReLU turns from 0 to the identity: at `LEANING * u > -l` (SPEC.md of

@@ -10,6 +10,7 @@ mod measure;
 mod passes;
 mod probe;
 
+pub(crate) use compact::Kind;
 pub use compact::{Compact, Known, Unstable};
 pub use descent::{Ascent, At, Descent, Form, Side, Split, Subproblem};
 pub use kernel::{LANES, Lanes};

@@ -1,0 +1,118 @@
+//! The ascent: better multipliers for the vectors as they are, better vectors for the multipliers as they are, in turns.
+
+use super::leaf::Leaf;
+use super::multipliers::{Coefficients, Multipliers, Steps};
+use super::program::Program;
+use super::spectrum::Matrix;
+use super::vectors::{RANK, Vectors};
+
+/// The ascent of one program; goes on where it was.
+pub struct Ascent<'p> {
+    pub(super) program: &'p Program<'p>,
+    pub(super) multipliers: Multipliers,
+    pub(super) vectors: Vectors,
+    gradient: Multipliers,
+    scale: Multipliers,
+    random: fastrand::Rng,
+    value: f64,
+}
+
+/// The first length of a step, as a share of its scale; the last is none.
+const LENGTH: f32 = 0.2;
+/// How much vectors are shaken before each sweep at first, and before all.
+const SHAKE: f32 = 0.02;
+const FIRST_SHAKE: f32 = 0.2;
+/// Sweeps before the first step, and before a proof.
+const FIRST_SWEEPS: usize = 20;
+const LAST_SWEEPS: usize = 12;
+/// What the least eigenvalue of the scaled matrix must at least be, for the rounding of f32 in all that it is made of.
+const MARGIN: f32 = 2e-5;
+
+impl<'p> Ascent<'p> {
+    /// From the linear relaxation's default multipliers.
+    pub fn new(program: &'p Program<'p>) -> Self {
+        let (multipliers, scale) = Multipliers::start(program);
+        let mut random = fastrand::Rng::with_seed(program.lifted.len() as u64);
+        let mut vectors = Vectors::new(program);
+        vectors.shake(program, &mut random, FIRST_SHAKE);
+        let mut ascent = Self {
+            program,
+            gradient: multipliers.clone(),
+            multipliers,
+            vectors,
+            scale,
+            random,
+            value: f64::NEG_INFINITY,
+        };
+        ascent.settle(FIRST_SWEEPS);
+        ascent
+    }
+
+    /// From where the ascent of a program about the same rows has come, of a part of the region that has this one within it.
+    pub fn below(program: &'p Program<'p>, parent: &Ascent<'_>) -> Self {
+        let mut ascent = Self::new(program);
+        ascent.multipliers.inherit(program, parent.program, &parent.multipliers);
+        ascent.settle(FIRST_SWEEPS);
+        ascent
+    }
+
+    fn settle(&mut self, sweeps: usize) -> Coefficients {
+        let with = self.multipliers.coefficients(self.program);
+        (0..sweeps).for_each(|_| self.vectors.sweep(self.program, &with));
+        self.value = self.multipliers.gradient(self.program, &self.vectors, &mut self.gradient);
+        with
+    }
+
+    /// Takes so many steps, each shorter than the one before; `stop` ends it early. `length` is 1 for an ascent that has all before it.
+    pub fn climb(&mut self, steps: usize, length: f32, stop: impl Fn() -> bool) {
+        let mut ascent = Steps::new(self.program, self.scale.clone());
+        for step in 0..steps {
+            if step.is_multiple_of(16) && stop() {
+                break;
+            }
+            let left = 1.0 - step as f32 / steps as f32;
+            ascent.take(&mut self.multipliers, &mut self.gradient, LENGTH * length * left);
+            self.vectors.shake(self.program, &mut self.random, SHAKE * left);
+            self.settle(1);
+        }
+    }
+
+    /// What the bound would be if the vectors were the best: about what [`Ascent::prove`] can show.
+    pub fn value(&self) -> f64 {
+        self.value
+    }
+
+    /// The bound that these multipliers give, up to the rounding of f32, and what shows it.
+    pub fn prove(&mut self) -> (f64, Leaf) {
+        let with = self.settle(LAST_SWEEPS);
+        let program = self.program;
+        let linear = with.linear(program);
+        let first = -linear.iter().zip(&self.vectors.v[0]).map(|(a, v)| a * v).sum::<f32>();
+        let matrix = Matrix::new(program, &with, &linear, &self.vectors.kappa, first.max(1e-6));
+        let (least, vector) = matrix.least(&mut self.random);
+        let shift = MARGIN - least.min(0.0);
+        let kappa: Vec<f32> =
+            matrix.diagonal.iter().zip(&with.square).map(|(d, s)| d * (1.0 + shift) - s).map(|k| k.max(0.0)).collect();
+        let first = matrix.diagonal[program.columns] * (1.0 + shift);
+        let total: f64 = kappa.iter().map(|k| f64::from(*k)).sum();
+        let bound = with.constant - f64::from(first) - total;
+        if least < -MARGIN {
+            self.turn(&vector);
+        }
+        (bound, Leaf::new(program, &self.multipliers, &kappa, first))
+    }
+
+    /// Gives the component that vectors use least a part of the direction in which the function falls.
+    fn turn(&mut self, direction: &[f32]) {
+        let size = |v: &Vec<f32>| v[self.program.inputs..].iter().map(|v| v * v).sum::<f32>();
+        let least = (1..RANK).min_by(|&a, &b| size(&self.vectors.v[a]).total_cmp(&size(&self.vectors.v[b])));
+        let largest = direction[self.program.inputs..self.program.columns].iter().fold(1e-20f32, |m, v| m.max(v.abs()));
+        let v = &mut self.vectors.v[least.expect("more than one component")];
+        for c in self.program.inputs..self.program.columns {
+            v[c] += TURN / largest * direction[c];
+        }
+    }
+}
+
+/// How long a turn is at most.
+const TURN: f32 = 0.3;

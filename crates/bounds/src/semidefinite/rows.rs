@@ -1,0 +1,141 @@
+//! Pre-activations as affine functions of the inputs and of the unstable ReLUs below them.
+
+use crate::engine::{Compact, Form, Kind, LANES, Lanes, Unstable};
+use std::ops::Range;
+use unmoved_property::{Norm, RegionKind};
+
+/// Beyond so many coefficients there are no rows.
+const MOST_COEFFICIENTS: usize = 1 << 23;
+
+/// `constant + sum x_i v_i + sum y_k v_k`, the `v_k` being unstable ReLUs.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Row {
+    pub(super) constant: f32,
+    /// Inputs first, as the compact network has them, then all of its unstable ReLUs.
+    pub(super) coefficients: Vec<f32>,
+}
+
+/// The pre-activation of every unstable ReLU of a compact network, once for all forms and splits.
+#[derive(Debug)]
+pub struct Rows<'a> {
+    pub(super) compact: &'a Compact,
+    pub(super) rows: Vec<Row>,
+    /// The unstable ReLUs of one node are a group: none of them reads another.
+    pub(super) groups: Vec<Range<usize>>,
+    pub(super) ball: Option<Ball>,
+}
+
+/// An l2 ball around a centre, which cuts the corners off the box.
+#[derive(Debug, Clone)]
+pub(super) struct Ball {
+    pub(super) centre: Vec<f32>,
+    pub(super) eps: f32,
+}
+
+impl<'a> Rows<'a> {
+    /// `None` where they would be too many coefficients.
+    pub fn new(compact: &'a Compact) -> Option<Self> {
+        let unstable = compact.unstable();
+        let width = compact.lower.len() + unstable.len();
+        if unstable.is_empty() || unstable.len().saturating_mul(width) > MOST_COEFFICIENTS {
+            return None;
+        }
+        let mut rows = Vec::with_capacity(unstable.len());
+        let mut walk = Walk::new(compact);
+        for some in unstable.chunks(LANES) {
+            let seeds: Vec<Vec<(usize, u32, f32)>> = some.iter().map(|u| vec![(u.node.0, u.position, 1.0)]).collect();
+            rows.extend(walk.down(&seeds));
+        }
+        let ball = match compact.region.kind() {
+            RegionKind::Ball { norm: Norm::L2, centre: x0, eps, .. } => {
+                let centre = compact.nodes[0].elements.iter().map(|&e| x0[e as usize] as f32).collect();
+                Some(Ball { centre, eps: eps.to_f64() as f32 })
+            }
+            _ => None,
+        };
+        Some(Self { compact, rows, groups: groups(unstable), ball })
+    }
+
+    /// The row of a form.
+    pub(super) fn of(&self, form: &Form) -> Row {
+        let terms = form.terms.iter().map(|&(position, c)| (form.node, position, c));
+        let seeds = terms.chain(form.inputs.iter().map(|&(position, c)| (0, position, c))).collect();
+        let mut row = Walk::new(self.compact).down(&[seeds]).remove(0);
+        row.constant += form.constant;
+        row
+    }
+}
+
+fn groups(unstable: &[Unstable]) -> Vec<Range<usize>> {
+    let mut groups: Vec<Range<usize>> = Vec::new();
+    for (k, u) in unstable.iter().enumerate() {
+        match groups.last_mut() {
+            Some(group) if unstable[group.start].relu == u.relu => group.end = k + 1,
+            _ => groups.push(k..k + 1),
+        }
+    }
+    groups
+}
+
+/// A walk down that ends at inputs and at unstable ReLUs.
+struct Walk<'a> {
+    compact: &'a Compact,
+    adjoints: Vec<Vec<Lanes>>,
+    reached: Vec<Lanes>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(compact: &'a Compact) -> Self {
+        let adjoints = compact.nodes.iter().map(|n| vec![Lanes::ZERO; n.elements.len()]).collect();
+        Self { compact, adjoints, reached: vec![Lanes::ZERO; compact.unstable().len()] }
+    }
+
+    /// The rows of up to [`LANES`] sums of elements: node, position, coefficient.
+    fn down(&mut self, seeds: &[Vec<(usize, u32, f32)>]) -> Vec<Row> {
+        let mut top = 0;
+        for (lane, &(node, position, c)) in seeds.iter().enumerate().flat_map(|(l, s)| s.iter().map(move |s| (l, s))) {
+            top = top.max(node);
+            let place = self.compact.nodes[node].place[position as usize];
+            if place != u32::MAX {
+                self.adjoints[node][place as usize].0[lane] += c;
+            }
+        }
+        let mut constant = Lanes::ZERO;
+        for k in (1..=top).rev() {
+            let part = &self.compact.nodes[k];
+            let (below, own) = self.adjoints.split_at_mut(k);
+            let own = &mut own[0];
+            match &part.kind {
+                Kind::Input => {}
+                Kind::Affine { down, bias, .. } => {
+                    down.multiply_add(own, &mut below[part.inputs[0]]);
+                    for (a, b) in own.iter().zip(bias) {
+                        constant.0.iter_mut().zip(&a.0).for_each(|(sum, a)| *sum += a * b);
+                    }
+                }
+                Kind::Copy(inputs) => {
+                    for (pairs, &input) in inputs.iter().zip(&part.inputs) {
+                        pairs.iter().for_each(|&(to, from)| below[input][from as usize].add(&own[to as usize]));
+                    }
+                }
+                Kind::Relu { of } => {
+                    for (a, &(z, number)) in own.iter().zip(of) {
+                        match number {
+                            u32::MAX => below[part.inputs[0]][z as usize].add(a),
+                            _ => self.reached[number as usize].add(a),
+                        }
+                    }
+                }
+            }
+            own.fill(Lanes::ZERO);
+        }
+        let row = |lane: usize| {
+            let ends = self.adjoints[0].iter().chain(&self.reached);
+            Row { constant: constant.0[lane], coefficients: ends.map(|a| a.0[lane]).collect() }
+        };
+        let rows = (0..seeds.len()).map(row).collect();
+        self.adjoints[0].fill(Lanes::ZERO);
+        self.reached.fill(Lanes::ZERO);
+        rows
+    }
+}
