@@ -1,6 +1,6 @@
 //! The certificate as bytes; `SPEC.md` gives the format. A certificate (without NaN) has exactly one encoding.
 
-use crate::{Certificate, End, LinearForm, Multipliers, Semantics, Side, Step};
+use crate::{Certificate, End, Lifted, LiftedElement, LinearForm, Multipliers, QuadraticForm, Semantics, Side, Step};
 use unmoved_ir::{Digest, NodeId};
 
 const MAGIC: &[u8; 8] = b"UNMOVED\n";
@@ -37,7 +37,7 @@ pub enum FormatProblem {
     /// A step of a kind that does not exist.
     #[error("unknown kind of step {0}")]
     Step(u8),
-    /// A leaf of a kind that does not exist, or not yet.
+    /// A leaf of a kind that does not exist.
     #[error("unknown kind of leaf {0}")]
     Leaf(u8),
     /// An integer that does not fit 32 bits, a number written longer than need be, a side that is neither.
@@ -90,11 +90,19 @@ impl Writer {
         self.0.extend(v.to_le_bytes());
     }
 
+    fn narrow(&mut self, v: f32) {
+        self.0.extend(v.to_le_bytes());
+    }
+
     fn step(&mut self, step: &Step) {
         match step {
             Step::Linear(form) => {
                 self.0.extend([0, 0]);
                 self.form(form);
+            }
+            Step::Quadratic(form) => {
+                self.0.extend([0, 1]);
+                self.quadratic(form);
             }
             Step::Empty => self.0.extend([0, 2]),
             Step::SplitRelu { node, index } => {
@@ -159,10 +167,29 @@ impl Writer {
                 let mut raw = Gaps::default();
                 for &(index, v) in chosen() {
                     self.int(raw.gap(index));
-                    if wide { self.float(v) } else { self.0.extend((v as f32).to_le_bytes()) }
+                    if wide { self.float(v) } else { self.narrow(v as f32) }
                 }
             }
         }
+    }
+
+    fn quadratic(&mut self, form: &QuadraticForm) {
+        self.form(&form.form);
+        self.int(form.lifted.len() as u32);
+        let mut gaps = Gaps::default();
+        for lifted in &form.lifted {
+            self.int(gaps.gap(lifted.relu.0 as u32));
+            self.int(lifted.elements.len() as u32);
+            let mut elements = Gaps::default();
+            for element in &lifted.elements {
+                self.int(elements.gap(element.index));
+                [element.nu, element.d, element.kappa].into_iter().for_each(|v| self.narrow(v));
+            }
+        }
+        self.narrow(form.constant);
+        self.int(form.inputs.len() as u32);
+        form.inputs.iter().for_each(|&kappa| self.narrow(kappa));
+        self.narrow(form.ball);
     }
 }
 
@@ -210,6 +237,10 @@ impl<'a> Reader<'a> {
 
     fn float(&mut self) -> Result<f64, FormatProblem> {
         Ok(f64::from_le_bytes(self.take()?))
+    }
+
+    fn narrow(&mut self) -> Result<f32, FormatProblem> {
+        Ok(f32::from_le_bytes(self.take()?))
     }
 
     fn int(&mut self) -> Result<u32, FormatProblem> {
@@ -294,6 +325,7 @@ impl<'a> Reader<'a> {
         Ok(match self.byte()? {
             0 => match self.byte()? {
                 0 => Step::Linear(self.form()?),
+                1 => Step::Quadratic(Box::new(self.quadratic()?)),
                 2 => Step::Empty,
                 other => return Err(FormatProblem::Leaf(other)),
             },
@@ -318,7 +350,7 @@ impl<'a> Reader<'a> {
         let lambda = self.list(Self::float)?;
         let multipliers = self.ascending(|r, relu| {
             let slopes = r.ascending(|r, index| Ok((index, r.byte()?)))?;
-            let narrow = r.ascending(|r, index| Ok((index, f64::from(f32::from_le_bytes(r.take()?)))))?;
+            let narrow = r.ascending(|r, index| Ok((index, f64::from(r.narrow()?))))?;
             let wide = r.ascending(|r, index| Ok((index, r.float()?)))?;
             if wide.iter().any(|(_, v)| !is_wide(*v)) {
                 return Err(FormatProblem::Number);
@@ -328,5 +360,19 @@ impl<'a> Reader<'a> {
             Ok(Multipliers { relu: NodeId(relu as usize), slopes, raw })
         })?;
         Ok(LinearForm { lambda, multipliers })
+    }
+    fn quadratic(&mut self) -> Result<QuadraticForm, FormatProblem> {
+        Ok(QuadraticForm {
+            form: self.form()?,
+            lifted: self.ascending(|r, relu| {
+                let element = |r: &mut Self, index| {
+                    Ok(LiftedElement { index, nu: r.narrow()?, d: r.narrow()?, kappa: r.narrow()? })
+                };
+                Ok(Lifted { relu: NodeId(relu as usize), elements: r.ascending(element)? })
+            })?,
+            constant: self.narrow()?,
+            inputs: self.list(Self::narrow)?,
+            ball: self.narrow()?,
+        })
     }
 }

@@ -5,10 +5,10 @@ use unmoved_property::Query;
 
 /// A proof that no input of a query's region is unsafe: a tree of case distinctions in preorder.
 ///
-/// Each [`Step`] is followed by its subtrees: none for the leaves [`Step::Linear`] and [`Step::Empty`], two for the
-/// splits (first the part below, then the part above), one per disjunct for [`Step::SplitDisjuncts`], one for
-/// [`Step::Clip`] and [`Step::Recompute`], two for [`Step::Lemma`] (its proof, then what uses it). Being flat, it can be
-/// of any depth.
+/// Each [`Step`] is followed by its subtrees: none for the leaves [`Step::Linear`], [`Step::Quadratic`] and
+/// [`Step::Empty`], two for the splits (first the part below, then the part above), one per disjunct for
+/// [`Step::SplitDisjuncts`], one for [`Step::Clip`] and [`Step::Recompute`], two for [`Step::Lemma`] (its proof, then what
+/// uses it). Being flat, it can be of any depth.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Certificate {
     /// The digest of the network ([`unmoved_ir::Network::digest`]), max-pools and all.
@@ -34,6 +34,8 @@ pub enum Semantics {
 pub enum Step {
     /// Leaf: the form's lower bound is positive, or, in the proof of a lemma, its share of the lemma's value.
     Linear(LinearForm),
+    /// Leaf: the same of a bound that also knows of some Relus that `y (y - z) = 0`.
+    Quadratic(Box<QuadraticForm>),
     /// Leaf: some lower bound of the table exceeds its upper bound.
     Empty,
     /// Two cases of an element of a tabled node: `z <= 0`, then `z >= 0`.
@@ -97,6 +99,45 @@ pub struct Multipliers {
     /// Elements whose `mu` is given outright, by ascending position; they override slopes. Values that float32 holds
     /// take four bytes, others eight.
     pub raw: Vec<(u32, f64)>,
+}
+
+/// A linear form, and what makes of it a quadratic one in the inputs and the values of *lifted* Relu elements that is
+/// convex once the diagonal is added to it. Every number is finite.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct QuadraticForm {
+    /// The constraints and the multipliers of elements that are not lifted; those of lifted ones apply to what `nu` leaves.
+    pub form: LinearForm,
+    /// The elements that are kept as variables, by ascending Relu: all those that are undecided and of which a lifted element
+    /// below is made, and any others.
+    pub lifted: Vec<Lifted>,
+    /// The diagonal at the constant, `kappa_0 >= 0`.
+    pub constant: f32,
+    /// The diagonal at the inputs, `kappa_i >= 0`: one for each whose bounds in the table differ, ascending.
+    pub inputs: Vec<f32>,
+    /// The multiplier `theta >= 0` of `|x - x0|^2 <= eps^2`; 0 but for l2 balls.
+    pub ball: f32,
+}
+
+/// The lifted elements of one Relu.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lifted {
+    /// The Relu node.
+    pub relu: NodeId,
+    /// By ascending position.
+    pub elements: Vec<LiftedElement>,
+}
+
+/// An element `y = max(z, 0)` of a Relu that is kept as a variable.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LiftedElement {
+    /// Its position in the Relu's value.
+    pub index: u32,
+    /// How much of its adjoint stays a coefficient of `y`; the rest passes the Relu.
+    pub nu: f32,
+    /// The multiplier of `y (y - z) = 0`, of any sign.
+    pub d: f32,
+    /// The diagonal at `y`, `kappa >= 0`.
+    pub kappa: f32,
 }
 
 /// A new end of the input box.

@@ -265,6 +265,7 @@ impl<'q, R: Real, const B: usize> Checker<'q, R, B> {
                 self.accepted.leaves += 1;
                 return Ok(true);
             }
+            Step::Quadratic(_) => return Err(WrongStep::Quadratic),
             Step::Empty => {
                 if !self.prover.table.is_empty() {
                     return Err(WrongStep::NotEmpty);

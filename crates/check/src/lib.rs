@@ -26,7 +26,9 @@ mod table;
 mod window;
 
 pub use bytes::{FormatError, FormatProblem};
-pub use certificate::{Certificate, End, LinearForm, Multipliers, Semantics, Side, Step};
+pub use certificate::{
+    Certificate, End, Lifted, LiftedElement, LinearForm, Multipliers, QuadraticForm, Semantics, Side, Step,
+};
 pub use check::{Accepted, Arithmetic, check, check_bytes};
 pub use examiner::{Examiner, Prepared};
 pub use refusal::{Refusal, WrongStep};

@@ -69,7 +69,7 @@ fn ends(steps: &[Step], disjuncts: usize) -> Option<Vec<usize>> {
     let mut behind: Vec<usize> = Vec::new();
     for (k, step) in steps.iter().enumerate().rev() {
         let parts = match step {
-            Step::Linear(_) | Step::Empty => 0,
+            Step::Linear(_) | Step::Quadratic(_) | Step::Empty => 0,
             Step::Clip { .. } | Step::Recompute { .. } => 1,
             Step::SplitRelu { .. } | Step::SplitInput { .. } | Step::Lemma { .. } => 2,
             Step::SplitDisjuncts => disjuncts,

@@ -154,6 +154,9 @@ pub enum WrongStep {
         /// Where it was to go.
         at: f64,
     },
+    /// A quadratic leaf, which this checker does not know how to bound yet.
+    #[error("quadratic leaves are not checked yet")]
+    Quadratic,
     /// More cases open at a time than are allowed.
     #[error("too deep: more than {0} cases or changes of bounds are open at a time")]
     TooDeep(usize),

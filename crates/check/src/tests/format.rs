@@ -22,7 +22,23 @@ fn every_kind_of_step() -> Vec<Step> {
         Step::Lemma { node: NodeId(1), index: 2, side: Side::Upper },
         Step::Recompute { nodes: vec![NodeId(0), NodeId(1), NodeId(7)] },
         Step::Clip { form: form.clone(), ends: vec![End { index: 3, side: Side::Lower, at: 0.75 }] },
-        Step::Linear(form),
+        Step::Linear(form.clone()),
+        Step::Quadratic(Box::new(QuadraticForm {
+            form,
+            lifted: vec![
+                Lifted {
+                    relu: NodeId(2),
+                    elements: vec![
+                        LiftedElement { index: 0, nu: 0.5, d: -1.0, kappa: 0.0 },
+                        LiftedElement { index: 200, nu: -0.0, d: 0.1, kappa: 3.0 },
+                    ],
+                },
+                Lifted { relu: NodeId(4), elements: vec![] },
+            ],
+            constant: 0.125,
+            inputs: vec![0.0, 1.0, 2.0],
+            ball: 0.25,
+        })),
         Step::Empty,
     ]
 }
@@ -58,6 +74,28 @@ fn the_bytes_are_those_of_the_specification() {
     assert_eq!(bytes, expected);
 }
 
+#[test]
+fn the_bytes_of_a_quadratic_leaf_are_those_of_the_specification() {
+    let element = LiftedElement { index: 1, nu: 0.5, d: -1.0, kappa: 2.0 };
+    let form = QuadraticForm {
+        form: LinearForm::default(),
+        lifted: vec![Lifted { relu: NodeId(2), elements: vec![element, LiftedElement { index: 3, ..element }] }],
+        constant: 1.0,
+        inputs: vec![0.0, 0.25],
+        ball: 0.125,
+    };
+    let bytes = empty(vec![Step::Quadratic(Box::new(form))]).to_bytes();
+    let mut expected = vec![1, 0, 1, 0, 0, 1, 2, 2];
+    for gap in [1, 1] {
+        expected.push(gap);
+        [0.5f32, -1.0, 2.0].into_iter().for_each(|v| expected.extend(v.to_le_bytes()));
+    }
+    expected.extend(1.0f32.to_le_bytes());
+    expected.push(2);
+    [0.0f32, 0.25, 0.125].into_iter().for_each(|v| expected.extend(v.to_le_bytes()));
+    assert_eq!(bytes[75..], expected);
+}
+
 fn problem(bytes: &[u8]) -> FormatProblem {
     Certificate::from_bytes(bytes).unwrap_err().problem
 }
@@ -82,8 +120,7 @@ fn headers_and_kinds_that_do_not_exist() {
     assert_eq!(with(8, 1, vec![]), FormatProblem::Version(1));
     assert_eq!(with(10, 1, vec![]), FormatProblem::Semantics(1));
     assert_eq!(with(76, 9, vec![Step::SplitDisjuncts]), FormatProblem::Step(9));
-    // The quadratic leaf has a number, but is not in this version.
-    assert_eq!(with(77, 1, vec![Step::Empty]), FormatProblem::Leaf(1));
+    assert_eq!(with(77, 1, vec![Step::Empty]), FormatProblem::Truncated);
     assert_eq!(with(77, 3, vec![Step::Empty]), FormatProblem::Leaf(3));
     assert_eq!(with(77, 2, vec![Step::Lemma { node: NodeId(1), index: 0, side: Side::Lower }]), FormatProblem::Number);
 }

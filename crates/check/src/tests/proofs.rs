@@ -74,6 +74,7 @@ fn branch_and_bound_proves_what_holds() {
                 Step::Clip { .. } => 5,
                 Step::Lemma { .. } => 6,
                 Step::Recompute { .. } => 7,
+                Step::Quadratic(_) => continue,
             }] += 1;
         }
     }

@@ -52,6 +52,7 @@ fn mutated(rng: &mut Rng, certificate: &Certificate) -> Certificate {
             }
             _ => match &mut steps[at] {
                 Step::Linear(form) | Step::Clip { form, .. } => change_form(rng, form),
+                Step::Quadratic(form) => change_form(rng, &mut form.form),
                 Step::SplitRelu { index, .. } | Step::Lemma { index, .. } => *index = rng.below(4) as u32,
                 Step::SplitInput { at, .. } => *at += 0.1 * rng.signed(),
                 Step::Recompute { nodes } => nodes.push(NodeId(rng.below(9))),
