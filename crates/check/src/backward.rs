@@ -4,6 +4,7 @@ use crate::adjoint::{Adjoint, Incoming};
 use crate::form::Combined;
 use crate::lane::{Lane, Special};
 use crate::layers::{Affine, Gather, Image, Kind, Layers, Map};
+use crate::quadratic::Lifting;
 use crate::real::{Real, Sums, mul_up, sum_up};
 use crate::region::Region;
 use crate::relu::through_relu;
@@ -32,18 +33,19 @@ pub(crate) struct Backward<R, const B: usize> {
 
 /// [`Backward::walk`] compiled once more for each kind of processor: the same operations in the same order, so the same results,
 /// with wider registers where there are any.
-struct Walk<'a, R, const B: usize> {
+struct Walk<'a, 'l, R, const B: usize> {
     backward: &'a mut Backward<R, B>,
     scene: &'a Scene<'a, R>,
     lanes: [Lane<'a>; B],
+    lifting: Option<&'a mut Lifting<'l, R, B>>,
 }
 
-impl<R: Real, const B: usize> pulp::WithSimd for Walk<'_, R, B> {
+impl<R: Real, const B: usize> pulp::WithSimd for Walk<'_, '_, R, B> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: pulp::Simd>(self, _: S) {
-        self.backward.walk(self.scene, self.lanes);
+        self.backward.walk(self.scene, self.lanes, self.lifting);
     }
 }
 
@@ -71,11 +73,17 @@ impl<R: Real, const B: usize> Backward<R, B> {
     /// Walks down to the input: afterwards the forms are [`Backward::constant`] plus the input's adjoint times the input, and no point
     /// that obeys the table and a form's own cases gives them a larger value than the form that was seeded.
     pub(crate) fn descend(&mut self, scene: &Scene<R>, lanes: [Lane<'_>; B]) {
-        pulp::Arch::new().dispatch(Walk { backward: self, scene, lanes });
+        pulp::Arch::new().dispatch(Walk { backward: self, scene, lanes, lifting: None });
+    }
+
+    /// Walks down to the input, but for what is lifted: afterwards the forms are [`Backward::constant`] plus the input's adjoint times the
+    /// input plus what `lifting` holds of the lifted elements, up to what the constant has lost.
+    pub(crate) fn descend_to(&mut self, scene: &Scene<R>, lifting: &mut Lifting<'_, R, B>) {
+        pulp::Arch::new().dispatch(Walk { backward: self, scene, lanes: [Lane::default(); B], lifting: Some(lifting) });
     }
 
     #[inline(always)]
-    fn walk(&mut self, scene: &Scene<R>, lanes: [Lane<'_>; B]) {
+    fn walk(&mut self, scene: &Scene<R>, lanes: [Lane<'_>; B], mut lifting: Option<&mut Lifting<'_, R, B>>) {
         let highest = lanes.iter().filter_map(|lane| lane.multipliers.last()).map(|m| m.relu.0).max();
         for node in (1..=self.top.max(highest.unwrap_or(0))).rev() {
             let layer = &scene.layers.nodes[node];
@@ -108,7 +116,12 @@ impl<R: Real, const B: usize> Backward<R, B> {
                 }
                 Kind::Relu => {
                     let bounds = scene.table.rows[input].as_ref().expect("what a Relu reads is tabled");
-                    through_relu(bounds, special, own, layer.image, target, &mut self.constant);
+                    match &mut lifting {
+                        None => through_relu(bounds, special, own, layer.image, target, &mut self.constant),
+                        Some(lifting) => {
+                            lifting.through_relu(node, bounds, own, layer.image, target, &mut self.constant);
+                        }
+                    }
                 }
             }
             own.clear(layer.image);
@@ -147,11 +160,10 @@ impl<R: Real, const B: usize> Backward<R, B> {
 #[inline(always)]
 fn lose_slack<R: Real, const B: usize>(own: &Adjoint<R, B>, image: Image, d: &[f64], constant: &mut Sums<R, B>) {
     for k in own.spans(image).flatten() {
-        let negative = R::from_f64(-d[k]);
-        constant.add(|b| {
-            let a = &own.values[k][b];
-            let product = a.times(&negative);
-            if *a < R::zero() { R::zero().minus(&product) } else { product }
+        let d = R::from_f64(d[k]);
+        constant.lose_terms(|b| {
+            let product = own.values[k][b].times(&d);
+            if product < R::zero() { R::zero().minus(&product) } else { product }
         });
     }
     let total = sum_up(own.spans(image).flatten().map(|k| d[k]));
@@ -194,9 +206,11 @@ fn through_affine<R: Real, const B: usize>(
         Map::Dense { .. } => Window::full(target_image),
         Map::Conv(conv) => own.window.read_by(conv),
     };
+    // What lies outside the window is zero, and no term.
+    let roundings = affine.column_terms.min(own.window.len(image));
     let size = own.size(image).map(|a| mul_up(affine.column_sum, a));
     let carried = own.error.map(|e| mul_up(affine.column_sum, e));
-    target.open(target_image, &window, &Incoming { roundings: affine.column_terms, size, carried });
+    target.open(target_image, &window, &Incoming { roundings, size, carried });
     if B == 1 {
         scatter(affine, own, image, target, constant);
     } else {

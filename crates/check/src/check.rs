@@ -246,6 +246,12 @@ impl<'q, R: Real, const B: usize> Checker<'q, R, B> {
                 let job = self.leaf(number, form).map_err(wrong)?;
                 self.wait_for(job, queue)?;
             }
+            // Not in a batch: its rows are one.
+            Step::Quadratic(form) => {
+                self.flush(queue)?;
+                let bound = self.quadratic(form).map_err(wrong)?;
+                self.judge(bound).map_err(wrong)?;
+            }
             // What its proof's leaves give is asked for at its end, what other leaves give is nothing to it.
             Step::Lemma { .. } => self.flush(queue)?,
             _ => {}
@@ -261,11 +267,10 @@ impl<'q, R: Real, const B: usize> Checker<'q, R, B> {
     /// Checks one step, but for the bound of a leaf, and enters its first subtree. True if it has none.
     pub(crate) fn enter(&mut self, step: &Step) -> Result<bool, WrongStep> {
         match step {
-            Step::Linear(_) => {
+            Step::Linear(_) | Step::Quadratic(_) => {
                 self.accepted.leaves += 1;
                 return Ok(true);
             }
-            Step::Quadratic(_) => return Err(WrongStep::Quadratic),
             Step::Empty => {
                 if !self.prover.table.is_empty() {
                     return Err(WrongStep::NotEmpty);

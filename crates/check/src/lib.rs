@@ -16,6 +16,7 @@ mod lane;
 mod layers;
 mod pieces;
 mod propagate;
+mod quadratic;
 mod queue;
 mod real;
 mod refusal;

@@ -43,7 +43,7 @@ pub(crate) struct Job<'s> {
 
 impl Job<'_> {
     /// Adds the form to form `b` of a walk.
-    fn begin<R: Real, const B: usize>(&self, scene: &Scene<'_, R>, walk: &mut Backward<R, B>, b: usize) {
+    pub(crate) fn begin<R: Real, const B: usize>(&self, scene: &Scene<'_, R>, walk: &mut Backward<R, B>, b: usize) {
         walk.begin(scene.layers, b, &self.combined);
         if let Some(goal) = self.goal {
             let sign = if goal.side == Side::Lower { 1.0 } else { -1.0 };
@@ -51,7 +51,7 @@ impl Job<'_> {
         }
     }
 
-    fn lane(&self) -> Lane<'_> {
+    pub(crate) fn lane(&self) -> Lane<'_> {
         Lane { multipliers: self.multipliers, cases: &self.cases }
     }
 }

@@ -94,6 +94,12 @@ pub(crate) fn mul_up(a: f64, b: f64) -> f64 {
     if a == 0.0 || b == 0.0 { 0.0 } else { (a * b).next_up() }
 }
 
+/// The smallest float that is not below.
+pub(crate) fn ceil<R: Real>(v: &R) -> f64 {
+    // Not a negation, which would turn 0 into -0.
+    0.0 - R::zero().minus(v).floor()
+}
+
 /// An upper bound of a sum of floats `>= 0`.
 pub(crate) fn sum_up(terms: impl Iterator<Item = f64>) -> f64 {
     let (sum, count) = terms.fold((0.0, 0), |(sum, count), term| (sum + term, count + 1));
@@ -109,13 +115,16 @@ pub(crate) fn inflate(sum: f64, terms: usize) -> f64 {
 #[derive(Clone)]
 pub(crate) struct Sums<R, const B: usize> {
     value: [R; B],
+    /// What was subtracted although it need not be lost.
+    lost: [R; B],
     size: [f64; B],
     terms: usize,
 }
 
 impl<R: Real, const B: usize> Sums<R, B> {
     pub(crate) fn zero() -> Self {
-        Self { value: std::array::from_fn(|_| R::zero()), size: [0.0; B], terms: 0 }
+        let zeros = || std::array::from_fn(|_| R::zero());
+        Self { value: zeros(), lost: zeros(), size: [0.0; B], terms: 0 }
     }
 
     /// Adds a term to every sum, each computed with at most four roundings.
@@ -129,6 +138,18 @@ impl<R: Real, const B: usize> Sums<R, B> {
         }
     }
 
+    /// Subtracts terms `>= 0`, each computed with at most four roundings, that the sums may have lost, gained, or neither.
+    #[inline(always)]
+    pub(crate) fn lose_terms(&mut self, term: impl Fn(usize) -> R) {
+        self.terms += 1;
+        for b in 0..B {
+            let term = term(b);
+            self.value[b] = self.value[b].minus(&term);
+            self.lost[b] = self.lost[b].plus(&term);
+            self.size[b] += term.size();
+        }
+    }
+
     /// Subtracts upper bounds of what may be lost. One that is not finite spoils its sum for good.
     pub(crate) fn lose(&mut self, amounts: &[f64; B]) {
         for b in 0..B {
@@ -136,7 +157,7 @@ impl<R: Real, const B: usize> Sums<R, B> {
                 self.size[b] = f64::INFINITY;
             }
         }
-        self.add(|b| R::from_f64(if sane(amounts[b]) { -amounts[b] } else { 0.0 }));
+        self.lose_terms(|b| R::from_f64(if sane(amounts[b]) { amounts[b] } else { 0.0 }));
     }
 
     /// A float that is not above sum `b`; NaN if the sum overflowed.
@@ -148,8 +169,22 @@ impl<R: Real, const B: usize> Sums<R, B> {
         if R::UNIT == 0.0 {
             return value;
         }
+        (value - self.rounding(b)).next_down()
+    }
+
+    /// A number near sum `b`, if what may be lost were just as well gained, and how far off it may be; infinitely if the sum overflowed.
+    pub(crate) fn around(&self, b: usize) -> (R, f64) {
+        if !sane(self.size[b]) {
+            return (R::zero(), f64::INFINITY);
+        }
+        let lost = ceil(&self.lost[b]);
+        // Both sums are rounded, and so is their sum.
+        (self.value[b].plus(&self.lost[b]), add_up(lost, 4.0 * self.rounding(b)))
+    }
+
+    /// At least what rounding can have changed in either sum.
+    fn rounding(&self, b: usize) -> f64 {
         // Twice the roundings that each term passes through: the size itself was summed with rounding.
-        let loss = gamma::<R>(2 * self.terms + 16) * self.size[b] + tiny::<R>(self.terms + 1);
-        (value - loss).next_down()
+        gamma::<R>(2 * self.terms + 16) * self.size[b] + tiny::<R>(self.terms + 1)
     }
 }

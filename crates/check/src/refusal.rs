@@ -154,9 +154,60 @@ pub enum WrongStep {
         /// Where it was to go.
         at: f64,
     },
-    /// A quadratic leaf, which this checker does not know how to bound yet.
-    #[error("quadratic leaves are not checked yet")]
-    Quadratic,
+    /// A lifted element that does not exist, or not in ascending order.
+    #[error("lifted element {index} of node {}, which does not exist or comes out of order", node.0)]
+    LiftedIndex {
+        /// The Relu.
+        node: NodeId,
+        /// The element.
+        index: u32,
+    },
+    /// A multiplier of a lifted element that is not finite.
+    #[error("a multiplier of lifted element {index} of node {} is {value}; it must be finite", node.0)]
+    LiftedMultiplier {
+        /// The Relu.
+        node: NodeId,
+        /// The element.
+        index: u32,
+        /// The multiplier.
+        value: f32,
+    },
+    /// A part of the diagonal, or a multiplier of the ball, that is negative or not a number.
+    #[error("kappa or theta is {value}; it must be finite and at least 0")]
+    Diagonal {
+        /// What it is.
+        value: f32,
+    },
+    /// A wrong number of parts of the diagonal for inputs.
+    #[error("{found} kappas for {expected} inputs whose bounds differ")]
+    DiagonalCount {
+        /// The inputs whose lower bound is below the upper.
+        expected: usize,
+        /// The parts given.
+        found: usize,
+    },
+    /// A multiplier of an l2 ball where the region is none.
+    #[error("theta must be 0: the region is no l2 ball")]
+    NoBall,
+    /// More lifted elements, or more entries in their rows, than are allowed.
+    #[error("too large: {lifted} lifted elements with {variables} variables")]
+    TooLarge {
+        /// The lifted elements.
+        lifted: usize,
+        /// They and the inputs.
+        variables: usize,
+    },
+    /// A lifted element depends on an undecided Relu that is not lifted.
+    #[error("element {index} of node {} is undecided and not lifted, but a lifted element depends on it", node.0)]
+    NotLifted {
+        /// The Relu.
+        node: NodeId,
+        /// The element.
+        index: u32,
+    },
+    /// A quadratic form that is not convex even with its diagonal, or only by less than rounding can tell.
+    #[error("the matrix is not positive definite")]
+    NotDefinite,
     /// More cases open at a time than are allowed.
     #[error("too deep: more than {0} cases or changes of bounds are open at a time")]
     TooDeep(usize),

@@ -39,6 +39,12 @@ impl Region {
         }
     }
 
+    /// Centre and eps of an l2 ball.
+    pub(crate) fn l2_ball(&self) -> Option<(&[f64], f64)> {
+        let ball = self.ball.as_ref().filter(|ball| matches!(ball.norm, Round::L2))?;
+        Some((&ball.centre, ball.eps))
+    }
+
     /// Adds the minimum of the forms `rho . x` over the region within `bounds` and each form's own cases: for any `q` and `p = rho - q`
     /// it is at least `q . centre - eps |q|* + sum min(p_i l_i, p_i u_i)`; for a box `q = 0`.
     pub(crate) fn minimum<R: Real, const B: usize>(

@@ -25,6 +25,11 @@ impl Window {
         self.rows.is_empty() || self.columns.is_empty()
     }
 
+    /// How many positions there are in an image.
+    pub(crate) fn len(&self, Image([channels, ..]): Image) -> usize {
+        channels * self.rows.len() * self.columns.len()
+    }
+
     /// Grows to the smallest rectangle that holds both.
     pub(crate) fn join(&mut self, other: &Self) {
         if self.is_empty() {

@@ -19,6 +19,9 @@ impl<R: Real, const B: usize> Checker<'_, R, B> {
             let job = self.leaf(0, form)?;
             let [bound] = self.prover.bounds(&[job])[..] else { panic!("one leaf, one bound") };
             self.judge(bound)?;
+        } else if let Step::Quadratic(form) = step {
+            let bound = self.quadratic(form)?;
+            self.judge(bound)?;
         }
         self.enter(step)
     }
