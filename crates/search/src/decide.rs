@@ -4,11 +4,12 @@ use crate::attack;
 use crate::boxes;
 use crate::candidates::{Candidates, lock};
 use crate::clock::Clock;
-use crate::outcome::{DecidedBy, Engine, Options, Outcome, Progress, SearchError, Watch};
+use crate::outcome::{DecidedBy, Engine, Options, Outcome, Progress, Relaxation, SearchError, Watch};
 use crate::plan::Plan;
 use crate::programs;
 use crate::proof::Proof;
 use crate::refine::refine;
+use crate::semidefinite;
 use crate::solver::{self, Answer};
 use std::sync::Mutex;
 use std::time::Instant;
@@ -195,33 +196,37 @@ fn by_search(
 ) -> Ended {
     let Work { query, options, clock, watch } = work;
     let mut plan = Plan::new(examiner, options);
+    let is_over = |proof: &Proof<'_>| {
+        lock(found).counterexample.is_some() || clock.is_out() || proof.outcome.subproblems >= options.subproblems
+    };
     loop {
         if proof.outcome.subproblems >= options.subproblems {
             return Ended::OPEN;
         }
-        let effort = plan.effort(compact);
-        if proof.search(compact, &effort, || clock.is_out(), found, watch) {
-            let searched = plan.is_refined() || proof.has_split();
+        let (effort, is_last) = (plan.effort(compact), plan.is_last(compact));
+        let mut is_closed = proof.search(compact, &effort, || clock.is_out(), found, watch);
+        let mut by = if plan.is_refined() || proof.has_split() { DecidedBy::Search } else { DecidedBy::Slopes };
+        if !is_closed && !is_over(proof) && plan.is_semidefinite(compact) {
+            plan.tried_semidefinite();
+            let insists = options.relaxation == Relaxation::Semidefinite;
+            is_closed = semidefinite::close(work, examiner, proof, compact, found, plan.enough(), insists);
+            by = DecidedBy::Semidefinite;
+        }
+        if is_closed {
             match proof.certify(examiner) {
-                Ok(certificate) => {
-                    let by = if searched { DecidedBy::Search } else { DecidedBy::Slopes };
-                    return Ended::Robust(certificate, by);
-                }
+                Ok(certificate) => return Ended::Robust(certificate, by),
                 // What hangs on the rounding of f32 is searched again, with a margin.
                 Err(refusal) if !plan.demand_more() => return Ended::Open { refused: Some(refusal), word: None },
                 Err(_) => {}
             }
-        } else if lock(found).counterexample.is_some()
-            || clock.is_out()
-            || proof.outcome.subproblems >= options.subproblems
-        {
+        } else if is_over(proof) {
             return Ended::OPEN;
         } else if let Some(refinement) = plan.refinement() {
             let refined = refine(examiner, query.region(), refinement, || clock.is_out(), watch);
             plan.judge(&refined);
             proof.outcome.subproblems += refined.subproblems;
             *compact = attack::compact(examiner, query);
-        } else if plan.is_last() {
+        } else if is_last {
             // A part is left that nothing proves: it may hold what the first attack has missed.
             let harder = options.attack.harder();
             attack::seek(query, compact, &proof.open(), harder, || clock.is_out(), |x| lock(found).accept(query, x));

@@ -22,6 +22,7 @@ mod plan;
 mod programs;
 mod proof;
 mod refine;
+mod semidefinite;
 mod solver;
 mod tree;
 
@@ -29,7 +30,7 @@ pub use attack::{AttackOptions, attack};
 pub use decide::{decide, decide_prepared, decide_watched};
 pub use distortion::{Distortion, Proved, distortion};
 pub use firm::{firm_up, is_firm};
-pub use outcome::{DecidedBy, Engine, Options, Outcome, Progress, SearchError, Watch};
+pub use outcome::{DecidedBy, Engine, Options, Outcome, Progress, Relaxation, SearchError, Watch};
 pub use unmoved_check::Prepared;
 
 #[cfg(test)]

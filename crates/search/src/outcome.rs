@@ -34,6 +34,29 @@ impl Engine {
     }
 }
 
+/// Which relaxation bounds the subproblems of [`Engine::Search`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Relaxation {
+    /// The semidefinite one beside the linear one, for networks of few layers, where it gains much.
+    #[default]
+    Auto,
+    /// The linear one alone.
+    Linear,
+    /// The semidefinite one, whatever it gains, wherever it has room.
+    Semidefinite,
+}
+
+impl Relaxation {
+    /// The word for options and messages.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Linear => "linear",
+            Self::Semidefinite => "semidefinite",
+        }
+    }
+}
+
 /// How a query is to be decided.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
@@ -46,6 +69,8 @@ pub struct Options {
     pub attack: AttackOptions,
     /// What comes after it.
     pub engine: Engine,
+    /// The bounds of the search.
+    pub relaxation: Relaxation,
     /// Report what a MILP solver says of what is left, labelled as such. Needs the feature `highs` beyond tiny networks.
     pub trust_solver: bool,
     /// Threads of the branch and bound.
@@ -61,6 +86,7 @@ impl Default for Options {
             memory_limit: None,
             attack: AttackOptions::default(),
             engine: Engine::default(),
+            relaxation: Relaxation::default(),
             trust_solver: false,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             subproblems: usize::MAX,
@@ -81,6 +107,8 @@ pub enum DecidedBy {
     Slopes,
     /// Branch and bound.
     Search,
+    /// Semidefinite bounds, after branch and bound where it was not enough.
+    Semidefinite,
     /// Branch and bound on the box of inputs.
     Boxes,
     /// Projected gradient descent.
@@ -102,6 +130,7 @@ impl DecidedBy {
             Self::Linear => "linear",
             Self::Slopes => "slopes",
             Self::Search => "search",
+            Self::Semidefinite => "semidefinite",
             Self::Boxes => "boxes",
             Self::Attack => "attack",
             Self::Milp => "milp",

@@ -1,8 +1,9 @@
 //! What to try in which order, and how much of it.
 
 use crate::bab::Effort;
-use crate::outcome::Options;
+use crate::outcome::{Options, Relaxation};
 use crate::refine::{self, Refined, Refinement};
+use crate::semidefinite;
 use unmoved_bounds::engine::{Compact, LANES};
 use unmoved_check::Examiner;
 
@@ -15,6 +16,9 @@ pub(crate) struct Plan {
     /// Subproblems per bound of the refinements to come, the last first.
     refinements: Vec<usize>,
     refined: bool,
+    /// Whether semidefinite bounds are still to be tried upon the bounds as they are.
+    relaxation: Relaxation,
+    tried: bool,
     enough: f32,
 }
 
@@ -32,7 +36,15 @@ const ENOUGH: [f32; 2] = [1e-5, 1e-2];
 impl Plan {
     pub(crate) fn new(examiner: &Examiner<'_>, options: &Options) -> Self {
         let refinements = if refine::is_possible(examiner.lowered()) { vec![2000, 200] } else { Vec::new() };
-        Self { threads: options.threads, most: options.subproblems, refinements, refined: false, enough: ENOUGH[0] }
+        Self {
+            threads: options.threads,
+            most: options.subproblems,
+            refinements,
+            refined: false,
+            relaxation: options.relaxation,
+            tried: false,
+            enough: ENOUGH[0],
+        }
     }
 
     /// The next search.
@@ -40,10 +52,7 @@ impl Plan {
         let steps = 8;
         let node = (compact.operations() * steps / LANES).max(1) as f64;
         let turn = if self.refined { GROWTH } else { 1.0 };
-        let planned = match self.refinements.len() {
-            0 => usize::MAX,
-            _ => (FIRST * turn / node) as usize + LANES,
-        };
+        let planned = if self.is_last(compact) { usize::MAX } else { (FIRST * turn / node) as usize + LANES };
         Effort {
             root_steps: 20,
             steps,
@@ -56,10 +65,26 @@ impl Plan {
         }
     }
 
+    /// Whether semidefinite bounds come next.
+    pub(crate) fn is_semidefinite(&self, compact: &Compact) -> bool {
+        !self.tried && semidefinite::is_promising(compact, self.relaxation)
+    }
+
+    /// They were tried.
+    pub(crate) fn tried_semidefinite(&mut self) {
+        self.tried = true;
+    }
+
+    /// What a bound must exceed to be taken for proved.
+    pub(crate) fn enough(&self) -> f64 {
+        f64::from(self.enough)
+    }
+
     /// The refinement that comes next, if there is one.
     pub(crate) fn refinement(&mut self) -> Option<Refinement> {
         let nodes = self.refinements.pop()?;
         self.refined = true;
+        self.tried = false;
         Some(Refinement { nodes, threads: self.threads })
     }
 
@@ -70,8 +95,9 @@ impl Plan {
         }
     }
 
-    pub(crate) fn is_last(&self) -> bool {
-        self.refinements.is_empty()
+    /// Whether nothing comes after the next search.
+    pub(crate) fn is_last(&self, compact: &Compact) -> bool {
+        self.refinements.is_empty() && !self.is_semidefinite(compact)
     }
 
     pub(crate) fn is_refined(&self) -> bool {
@@ -81,6 +107,7 @@ impl Plan {
     /// Asks for larger bounds after the checker has refused some; false if they are large already.
     pub(crate) fn demand_more(&mut self) -> bool {
         self.enough *= 10.0;
+        self.tried = false;
         self.enough <= ENOUGH[1]
     }
 }

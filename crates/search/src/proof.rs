@@ -107,6 +107,23 @@ impl<'q> Proof<'q> {
         self.leaves.fill(None);
     }
 
+    /// What would prove the open disjuncts, and the disjunct of each goal: that one of its constraints never holds. `None` if one has none.
+    pub(crate) fn goals(&self, compact: &Compact) -> Option<(Vec<Goal>, Vec<usize>)> {
+        let (mut goals, mut disjuncts) = (Vec::new(), Vec::new());
+        for (group, &i) in self.open().iter().enumerate() {
+            let constraints = &self.query.unsafe_set()[i].0;
+            for (j, constraint) in constraints.iter().enumerate() {
+                let form = form(compact.output(), constraint);
+                goals.push(Goal { form, lambda: one_hot(constraints.len(), j), group });
+                disjuncts.push(i);
+            }
+            if constraints.is_empty() {
+                return None;
+            }
+        }
+        Some((goals, disjuncts))
+    }
+
     /// Branch and bound on what is open. Says whether it proved everything.
     pub(crate) fn search(
         &mut self,
@@ -116,20 +133,7 @@ impl<'q> Proof<'q> {
         found: &Mutex<Candidates>,
         watch: Watch<'_>,
     ) -> bool {
-        let open = self.open();
-        // The goals, and the disjunct of each: that one of its constraints never holds.
-        let (mut goals, mut disjuncts) = (Vec::new(), Vec::new());
-        for (group, &i) in open.iter().enumerate() {
-            let constraints = &self.query.unsafe_set()[i].0;
-            for (j, constraint) in constraints.iter().enumerate() {
-                let form = form(compact.output(), constraint);
-                goals.push(Goal { form, lambda: one_hot(constraints.len(), j), group });
-                disjuncts.push(i);
-            }
-            if constraints.is_empty() {
-                return false;
-            }
-        }
+        let Some((goals, disjuncts)) = self.goals(compact) else { return false };
         let batches = AtomicUsize::new(0);
         let candidate = |descent: &Descent<'_>, lanes: &[usize]| {
             let batch = batches.fetch_add(1, Ordering::Relaxed);

@@ -2,7 +2,7 @@
 
 use unmoved_bounds::LEANING;
 use unmoved_bounds::engine::{Compact, Descent};
-use unmoved_check::{LinearForm, Multipliers, Step};
+use unmoved_check::{LiftedElement, LinearForm, Multipliers, Step};
 
 /// A place in the tree.
 pub(crate) type Place = u32;
@@ -11,7 +11,7 @@ pub(crate) type Place = u32;
 #[derive(Debug)]
 enum Node {
     Open,
-    Leaf(Box<LinearForm>),
+    Leaf(Box<Step>),
     /// The ReLU's number, and where its two cases are: inactive, active.
     Split(u32, [Place; 2]),
 }
@@ -38,10 +38,9 @@ impl Tree {
     }
 
     /// Proves an open place.
-    pub(crate) fn close(&mut self, place: Place, form: LinearForm) {
-        let entries = |m: &Multipliers| m.slopes.len() * size_of::<(u32, u8)>() + m.raw.len() * size_of::<(u32, f64)>();
-        self.bytes += form.multipliers.iter().map(entries).sum::<usize>();
-        self.nodes[place as usize] = Node::Leaf(Box::new(form));
+    pub(crate) fn close(&mut self, place: Place, leaf: Step) {
+        self.bytes += bytes(&leaf);
+        self.nodes[place as usize] = Node::Leaf(Box::new(leaf));
     }
 
     /// What the multipliers of its leaves take up.
@@ -55,7 +54,7 @@ impl Tree {
         while let Some(place) = waiting.pop() {
             match &self.nodes[place as usize] {
                 Node::Open => return None,
-                Node::Leaf(form) => steps.push(Step::Linear((**form).clone())),
+                Node::Leaf(leaf) => steps.push((**leaf).clone()),
                 Node::Split(relu, [inactive, active]) => {
                     let split = compact.unstable()[*relu as usize];
                     steps.push(Step::SplitRelu { node: split.node, index: split.position });
@@ -68,8 +67,22 @@ impl Tree {
     }
 }
 
-/// The multipliers of a lane's best bound, as far as they differ from the checker's own rule.
-pub(crate) fn leaf(compact: &Compact, descent: &Descent<'_>, lane: usize, lambda: Vec<f64>) -> LinearForm {
+/// What a leaf's multipliers take up.
+fn bytes(leaf: &Step) -> usize {
+    let entries = |m: &Multipliers| m.slopes.len() * size_of::<(u32, u8)>() + m.raw.len() * size_of::<(u32, f64)>();
+    let linear = |form: &LinearForm| form.multipliers.iter().map(entries).sum::<usize>();
+    match leaf {
+        Step::Linear(form) => linear(form),
+        Step::Quadratic(quadratic) => {
+            let lifted: usize = quadratic.lifted.iter().map(|l| l.elements.len()).sum();
+            linear(&quadratic.form) + lifted * size_of::<LiftedElement>() + quadratic.inputs.len() * size_of::<f32>()
+        }
+        _ => 0,
+    }
+}
+
+/// The leaf of a lane's best bound: its multipliers, as far as they differ from the checker's own rule.
+pub(crate) fn leaf(compact: &Compact, descent: &Descent<'_>, lane: usize, lambda: Vec<f64>) -> Step {
     let mut multipliers: Vec<Multipliers> = Vec::new();
     for (j, u) in compact.unstable().iter().enumerate() {
         let at = descent.at(j, lane);
@@ -97,5 +110,5 @@ pub(crate) fn leaf(compact: &Compact, descent: &Descent<'_>, lane: usize, lambda
         m.slopes.sort_unstable_by_key(|s| s.0);
         m.raw.sort_unstable_by_key(|r| r.0);
     }
-    LinearForm { lambda, multipliers }
+    Step::Linear(LinearForm { lambda, multipliers })
 }

@@ -1,7 +1,7 @@
 //! The ascent: better multipliers for the vectors as they are, better vectors for the multipliers as they are, in turns.
 
-use super::leaf::Leaf;
-use super::multipliers::{Coefficients, Multipliers, Steps};
+use super::leaf::{Adjoints, Leaf};
+use super::multipliers::{Coefficients, Found, Multipliers, Steps};
 use super::program::Program;
 use super::spectrum::Matrix;
 use super::vectors::{RANK, Vectors};
@@ -48,12 +48,17 @@ impl<'p> Ascent<'p> {
         ascent
     }
 
-    /// From where the ascent of a program about the same rows has come, of a part of the region that has this one within it.
-    pub fn below(program: &'p Program<'p>, parent: &Ascent<'_>) -> Self {
+    /// From where the ascent of a program about the same rows has come, of a region that has this one within it.
+    pub fn below(program: &'p Program<'p>, found: &Found) -> Self {
         let mut ascent = Self::new(program);
-        ascent.multipliers.inherit(program, parent.program, &parent.multipliers);
+        ascent.multipliers.inherit(program, found);
         ascent.settle(FIRST_SWEEPS);
         ascent
+    }
+
+    /// Where this one has come.
+    pub fn found(&self) -> Found {
+        Found::new(self.program, &self.multipliers)
     }
 
     fn settle(&mut self, sweeps: usize) -> Coefficients {
@@ -100,6 +105,30 @@ impl<'p> Ascent<'p> {
             self.turn(&vector);
         }
         (bound, Leaf::new(program, &self.multipliers, &kappa, first))
+    }
+
+    /// The ReLU to split: that whose variable's mean differs most, times its adjoint, from what the mean of its pre-activation would make it.
+    pub fn branch(&self) -> Option<u32> {
+        let Adjoints { adjoint, .. } = Adjoints::new(self.program, &self.multipliers);
+        let gap = |k: usize| {
+            let y = 0.5 * self.program.upper[k] * (1.0 + self.vectors.v[0][self.program.column[k]]);
+            let z = self.program.centre[k] + self.vectors.z[k][0];
+            adjoint[self.program.lifted[k] as usize] * (z.max(0.0) - y)
+        };
+        let worst = (0..self.program.lifted.len()).max_by(|&a, &b| gap(a).total_cmp(&gap(b)))?;
+        Some(self.program.lifted[worst])
+    }
+
+    /// An input that the relaxation takes for bad, by position: its mean, moved by `random` numbers along what else there is of it (Goemans
+    /// and Williamson, 1995).
+    pub fn rounded(&self, mut random: impl FnMut() -> f32) -> impl Iterator<Item = (u32, f32)> {
+        let compact = self.program.rows.compact;
+        let weights: [f32; RANK] = std::array::from_fn(|j| if j == 0 { 1.0 } else { random() });
+        let ends = compact.lower.iter().zip(&compact.upper).zip(&compact.nodes[0].elements);
+        ends.enumerate().map(move |(i, ((l, u), &position))| {
+            let s: f32 = (0..RANK).map(|j| weights[j] * self.vectors.v[j][i]).sum();
+            (position, 0.5 * (l + u) + self.program.radius[i] * s.clamp(-1.0, 1.0))
+        })
     }
 
     /// Gives the component that vectors use least a part of the direction in which the function falls.

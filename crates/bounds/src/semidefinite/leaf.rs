@@ -34,41 +34,55 @@ pub struct Lifted {
     pub kappa: f32,
 }
 
-impl Leaf {
-    pub(super) fn new(program: &Program<'_>, multipliers: &Multipliers, kappa: &[f32], constant: f32) -> Self {
-        let (compact, unstable) = (program.rows.compact, program.rows.rows.len());
-        let inputs = compact.lower.len();
-        // From the last ReLU to the first: its adjoint, and what it hands down.
+/// The adjoint of every unstable ReLU, and what it hands down to its pre-activation.
+pub(super) struct Adjoints {
+    pub(super) adjoint: Vec<f32>,
+    mu: Vec<f32>,
+}
+
+impl Adjoints {
+    pub(super) fn new(program: &Program<'_>, multipliers: &Multipliers) -> Self {
+        let inputs = program.rows.compact.lower.len();
         let mut adjoint = program.form.coefficients[inputs..].to_vec();
-        let (mut lifted, mut fixed) = (Vec::with_capacity(program.lifted.len()), Vec::new());
+        let mut mu = vec![0.0; adjoint.len()];
         let (mut k, mut f) = (program.lifted.len(), program.fixed.len());
-        for number in (0..unstable as u32).rev() {
-            let a = adjoint[number as usize];
-            let mu = if k > 0 && program.lifted[k - 1] == number {
+        for number in (0..adjoint.len()).rev() {
+            mu[number] = if k > 0 && program.lifted[k - 1] as usize == number {
                 k -= 1;
-                let (zero, line, chord) = (multipliers.zero[k], multipliers.line[k], multipliers.chord[k]);
-                let (mu, nu) = (line - chord * program.slope(k), a + chord - zero - line);
-                let (column, product) = (program.column[k], multipliers.product[k]);
-                let kappa = kappa[column] / (program.radius[column] * program.radius[column]);
-                lifted.push(Lifted { relu: number, mu, nu, product, kappa });
-                mu
+                multipliers.line[k] - multipliers.chord[k] * program.slope(k)
             } else {
                 f -= 1;
                 let sign = multipliers.sign[f];
-                let mu = if program.fixed[f].1 == Side::Active { a - sign } else { sign };
-                fixed.extend((sign != 0.0).then_some((number, mu)));
-                mu
+                if program.fixed[f].1 == Side::Active { adjoint[number] - sign } else { sign }
             };
-            let row = &program.rows.rows[number as usize].coefficients[inputs..];
-            adjoint[..number as usize].iter_mut().zip(row).for_each(|(a, c)| *a += mu * c);
+            let row = &program.rows.rows[number].coefficients[inputs..];
+            adjoint[..number].iter_mut().zip(row).for_each(|(a, c)| *a += mu[number] * c);
         }
-        lifted.reverse();
-        fixed.reverse();
+        Self { adjoint, mu }
+    }
+}
+
+impl Leaf {
+    pub(super) fn new(program: &Program<'_>, multipliers: &Multipliers, kappa: &[f32], constant: f32) -> Self {
+        let Adjoints { adjoint, mu } = Adjoints::new(program, multipliers);
+        let lifted = program.lifted.iter().enumerate().map(|(k, &relu)| {
+            let number = relu as usize;
+            let nu = adjoint[number] + multipliers.chord[k] - multipliers.zero[k] - multipliers.line[k];
+            let column = program.column[k];
+            let kappa = kappa[column] / (program.radius[column] * program.radius[column]);
+            Lifted { relu, mu: mu[number], nu, product: multipliers.product[k], kappa }
+        });
+        let signed = program.fixed.iter().zip(&multipliers.sign).filter(|(_, sign)| **sign != 0.0);
         let of_input = |(i, &position): (usize, &u32)| {
             let radius = program.radius[i];
             (position, if radius > 0.0 { kappa[i] / (radius * radius) } else { 0.0 })
         };
-        let inputs = compact.nodes[0].elements.iter().enumerate().map(of_input).collect();
-        Self { lifted, fixed, constant, inputs, ball: multipliers.ball[0] }
+        Self {
+            lifted: lifted.collect(),
+            fixed: signed.map(|((number, _), _)| (*number, mu[*number as usize])).collect(),
+            constant,
+            inputs: program.rows.compact.nodes[0].elements.iter().enumerate().map(of_input).collect(),
+            ball: multipliers.ball[0],
+        }
     }
 }

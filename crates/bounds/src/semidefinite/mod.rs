@@ -27,5 +27,6 @@ mod vectors;
 
 pub use ascent::Ascent;
 pub use leaf::{Leaf, Lifted};
+pub use multipliers::Found;
 pub use program::Program;
 pub use rows::Rows;

@@ -16,6 +16,21 @@ pub(super) struct Multipliers {
     pub(super) ball: [f32; 1],
 }
 
+/// The multipliers of a program that is no longer there, for those whose region is a part of its region.
+#[derive(Debug, Clone)]
+pub struct Found {
+    lifted: Vec<u32>,
+    fixed: Vec<u32>,
+    multipliers: Multipliers,
+}
+
+impl Found {
+    pub(super) fn new(program: &Program<'_>, multipliers: &Multipliers) -> Self {
+        let fixed = program.fixed.iter().map(|f| f.0).collect();
+        Self { lifted: program.lifted.clone(), fixed, multipliers: multipliers.clone() }
+    }
+}
+
 /// What the multipliers make of the form: a quadratic function of the variables.
 #[derive(Debug, Clone)]
 pub(super) struct Coefficients {
@@ -99,22 +114,22 @@ impl Multipliers {
     }
 
     /// Takes over what another program about the same rows has found.
-    pub(super) fn inherit(&mut self, program: &Program<'_>, from: &Program<'_>, found: &Self) {
-        let mut place = vec![u32::MAX; program.rows.rows.len()];
-        (0..).zip(&from.lifted).for_each(|(k, &number)| place[number as usize] = k);
-        for (k, &number) in program.lifted.iter().enumerate() {
-            let Some(at) = place.get(number as usize).copied().filter(|p| *p != u32::MAX) else { continue };
-            self.zero[k] = found.zero[at as usize];
-            self.line[k] = found.line[at as usize];
-            self.chord[k] = found.chord[at as usize];
-            self.product[k] = found.product[at as usize];
+    pub(super) fn inherit(&mut self, program: &Program<'_>, found: &Found) {
+        let mut place = vec![usize::MAX; program.rows.rows.len()];
+        found.lifted.iter().enumerate().for_each(|(k, &number)| place[number as usize] = k);
+        let known = |number: u32| Some(place[number as usize]).filter(|at| *at != usize::MAX);
+        for (k, at) in program.lifted.iter().enumerate().filter_map(|(k, &number)| Some((k, known(number)?))) {
+            self.zero[k] = found.multipliers.zero[at];
+            self.line[k] = found.multipliers.line[at];
+            self.chord[k] = found.multipliers.chord[at];
+            self.product[k] = found.multipliers.product[at];
         }
         for ((number, _), sign) in program.fixed.iter().zip(&mut self.sign) {
-            if let Some(at) = from.fixed.iter().position(|f| f.0 == *number) {
-                *sign = found.sign[at];
+            if let Some(at) = found.fixed.iter().position(|f| f == number) {
+                *sign = found.multipliers.sign[at];
             }
         }
-        self.ball = found.ball;
+        self.ball = found.multipliers.ball;
     }
 
     pub(super) fn coefficients(&self, program: &Program<'_>) -> Coefficients {

@@ -9,7 +9,7 @@ use unmoved::check::Certificate;
 use unmoved::evaluate::{Question, write_image};
 use unmoved::ir::Network;
 use unmoved::property::{Counterexample, Query, Reason, Verdict};
-use unmoved::search::{AttackOptions, Engine, Options, Outcome};
+use unmoved::search::{AttackOptions, Engine, Options, Outcome, Relaxation};
 
 /// Where proofs and counterexamples go.
 #[derive(clap::Args)]
@@ -118,6 +118,9 @@ pub(crate) struct EffortArgs {
     /// What decides where bounds and a short attack do not
     #[arg(long, default_value = "auto")]
     engine: EngineName,
+    /// How the search bounds what it has to prove
+    #[arg(long, default_value = "auto")]
+    bounds: BoundsName,
     /// Seed of the attack's random starts
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -161,6 +164,16 @@ enum EngineName {
     Auto,
 }
 
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum BoundsName {
+    /// By the linear relaxation alone
+    Linear,
+    /// By the semidefinite relaxation too, whatever it gains
+    Semidefinite,
+    /// By the semidefinite relaxation too, where layers are few and it gains much
+    Auto,
+}
+
 impl SearchArgs {
     pub(crate) fn options(&self) -> Options {
         self.effort.options(self.time_limit)
@@ -177,7 +190,12 @@ impl EffortArgs {
             EngineName::Milp => Engine::Milp,
             EngineName::Auto => Engine::Auto,
         };
-        Options { time_limit, memory_limit: self.mem_limit, attack, engine, threads, ..Options::default() }
+        let relaxation = match self.bounds {
+            BoundsName::Linear => Relaxation::Linear,
+            BoundsName::Semidefinite => Relaxation::Semidefinite,
+            BoundsName::Auto => Relaxation::Auto,
+        };
+        Options { time_limit, memory_limit: self.mem_limit, attack, engine, relaxation, threads, ..Options::default() }
     }
 }
 

@@ -1,0 +1,268 @@
+//! Branch and bound on the phases of unstable ReLUs, each subproblem bounded by the semidefinite relaxation: for networks of few layers, where
+//! the linear relaxation is far off and splits hardly move it.
+//!
+//! One bound takes as long as hundreds of linear ones, and is worth as much as many thousands where it is worth anything; whether it is
+//! shows at the root.
+
+mod leaf;
+mod open;
+
+use crate::attack;
+use crate::bab::Goal;
+use crate::candidates::{Candidates, lock};
+use crate::decide::Work;
+use crate::outcome::Relaxation;
+use crate::proof::Proof;
+use crate::tree::{Place, Tree};
+use leaf::leaf;
+use open::{Found, Open, State};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use unmoved_bounds::engine::{Compact, LANES, Side, Split};
+use unmoved_bounds::semidefinite::{Ascent, Program, Rows};
+use unmoved_check::{Bounds, Examiner};
+use unmoved_property::Query;
+
+/// Steps of each round of an ascent, at the root and below it, and the most rounds.
+const STEPS: [usize; 2] = [150, 80];
+const ROUNDS: [usize; 2] = [6, 3];
+/// The length of the first round's steps, of the rounds' after it, and below the root.
+const LENGTHS: [f32; 3] = [1.0, 0.5, 0.3];
+/// An ascent goes on while so many rounds like the last would take it to zero.
+const HOPE: f64 = 4.0;
+/// The share of the linear relaxation's distance to zero that the first round must make good for more to be spent.
+const PAYS: f64 = 0.25;
+/// Steps of the attack from what the relaxation takes for bad inputs, and on which subproblems, beside the roots.
+const ATTACK_STEPS: usize = 40;
+const ATTACK_EVERY: usize = 8;
+
+/// Networks for which [`Relaxation::Auto`] tries it: with at most so many layers of unstable ReLUs, at least so many of them, and at most so many
+/// coefficients in all rows.
+const MOST_LAYERS: usize = 3;
+const LEAST_UNSTABLE: usize = 24;
+const MOST_COEFFICIENTS: usize = 1 << 21;
+
+/// Whether the semidefinite relaxation is to be tried, as far as shape tells.
+pub(crate) fn is_promising(compact: &Compact, relaxation: Relaxation) -> bool {
+    let unstable = compact.unstable();
+    let layers = 1 + unstable.windows(2).filter(|u| u[0].relu != u[1].relu).count();
+    match relaxation {
+        Relaxation::Linear => false,
+        Relaxation::Semidefinite => !unstable.is_empty(),
+        Relaxation::Auto => {
+            let width = compact.inputs() + unstable.len();
+            layers <= MOST_LAYERS
+                && unstable.len() >= LEAST_UNSTABLE
+                && unstable.len().saturating_mul(width) <= MOST_COEFFICIENTS
+        }
+    }
+}
+
+/// Tries to prove what is open, and says whether it did. Without `insists` it ends where the first bounds gain little.
+pub(crate) fn close(
+    work: &Work<'_, '_>,
+    examiner: &Examiner<'_>,
+    proof: &mut Proof<'_>,
+    compact: &Compact,
+    found: &Mutex<Candidates>,
+    enough: f64,
+    insists: bool,
+) -> bool {
+    let (Some(rows), Some((goals, disjuncts))) = (Rows::new(compact), proof.goals(compact)) else { return false };
+    let mut tree = Tree::default();
+    let places: Vec<Place> = goals.iter().map(|_| tree.root()).collect();
+    let search = Search {
+        work,
+        input: examiner.bounds()[0].as_ref().expect("the input has bounds"),
+        rows,
+        compact,
+        state: Mutex::new(State::new(goals.iter().map(|g| g.group), &places)),
+        goals: &goals,
+        disjuncts: &disjuncts,
+        margins: proof.outcome.margins.clone(),
+        tree: Mutex::new(tree),
+        changed: Condvar::new(),
+        found,
+        enough,
+        insists,
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..work.options.threads {
+            scope.spawn(|| search.run());
+        }
+        search.run();
+    });
+    let state = search.state.into_inner().unwrap_or_else(|e| e.into_inner());
+    let tree = search.tree.into_inner().unwrap_or_else(|e| e.into_inner());
+    proof.outcome.subproblems += state.bounded;
+    for (g, (&disjunct, &place)) in disjuncts.iter().zip(&places).enumerate() {
+        let mut steps = Vec::new();
+        let margin = &mut proof.outcome.margins[disjunct];
+        *margin = margin.max(state.margins[g]);
+        if tree.steps(place, compact, &mut steps).is_some() {
+            proof.close(disjunct, steps, enough);
+        }
+    }
+    proof.is_closed()
+}
+
+struct Search<'a> {
+    work: &'a Work<'a, 'a>,
+    rows: Rows<'a>,
+    compact: &'a Compact,
+    /// The box of the table.
+    input: &'a Bounds,
+    goals: &'a [Goal],
+    disjuncts: &'a [usize],
+    /// What linear bounds have shown of each disjunct.
+    margins: Vec<f64>,
+    state: Mutex<State>,
+    tree: Mutex<Tree>,
+    changed: Condvar,
+    found: &'a Mutex<Candidates>,
+    enough: f64,
+    insists: bool,
+}
+
+/// Ends the search where its worker panics: the others would wait for it for ever.
+struct Guard<'s, 'a>(&'s Search<'a>);
+
+impl Drop for Guard<'_, '_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.stop();
+        }
+    }
+}
+
+impl Search<'_> {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    fn stop(&self) {
+        self.lock().stop();
+        self.changed.notify_all();
+    }
+
+    fn is_out(&self) -> bool {
+        self.work.clock.is_out()
+    }
+
+    fn query(&self) -> &Query {
+        self.work.query
+    }
+
+    fn run(&self) {
+        let _guard = Guard(self);
+        while let Some(open) = self.take() {
+            self.bound(open);
+            let mut state = self.lock();
+            state.done();
+            let progress = state.progress();
+            drop(state);
+            (self.work.watch)(&progress);
+            self.changed.notify_all();
+        }
+        self.changed.notify_all();
+    }
+
+    /// The next subproblem; waits while others may still find some. `None` when the search is over.
+    fn take(&self) -> Option<Open> {
+        let mut state = self.lock();
+        loop {
+            if self.is_out() || state.bounded >= self.work.options.subproblems {
+                state.stop();
+            }
+            if state.is_over() {
+                return None;
+            }
+            match state.take() {
+                Some(open) => return Some(open),
+                None => state = self.changed.wait(state).unwrap_or_else(|e| e.into_inner()),
+            }
+        }
+    }
+
+    fn bound(&self, open: Open) {
+        let goal = &self.goals[open.goal];
+        let program = Program::new(&self.rows, &goal.form, &open.splits);
+        let is_root = open.splits.is_empty();
+        let mut ascent = match &open.found {
+            Some(found) => Ascent::below(&program, found),
+            None => Ascent::new(&program),
+        };
+        let below = usize::from(!is_root);
+        let mut last = f64::NEG_INFINITY;
+        let mut shown = f64::NEG_INFINITY;
+        for round in 0..ROUNDS[below] {
+            let length = LENGTHS[if is_root { round.min(1) } else { 2 }];
+            ascent.climb(STEPS[below], length, || self.is_out());
+            let value = ascent.value();
+            if value > self.enough || round + 1 == ROUNDS[below] {
+                let (bound, proof) = ascent.prove();
+                shown = shown.max(bound);
+                if bound > self.enough {
+                    let step = leaf(self.compact, self.input, &proof, goal.lambda.clone());
+                    self.tree().close(open.place, step);
+                    return self.lock().closed(open.goal, is_root.then_some(bound));
+                }
+            } else if value + HOPE * (value - last) < self.enough || self.is_out() {
+                break;
+            }
+            if is_root && round == 0 && !self.pays(open.goal, value) {
+                return self.lock().give_up(open.goal, value);
+            }
+            last = value;
+        }
+        if self.is_out() || (self.is_worth_an_attack(is_root) && self.attack(&ascent, open.goal)) {
+            return self.stop();
+        }
+        let (Some(relu), value) = (ascent.branch(), ascent.value().max(shown)) else {
+            return self.lock().give_up(open.goal, shown);
+        };
+        let parent: Found = Arc::new(ascent.found());
+        let cases = self.tree().split(open.place, relu);
+        let mut state = self.lock();
+        if is_root {
+            state.margins[open.goal] = shown;
+        }
+        let children = cases.into_iter().zip([Side::Inactive, Side::Active]).map(|(place, side)| {
+            let splits = open.splits.iter().copied().chain([Split { relu, side }]).collect();
+            Open { value, place, goal: open.goal, splits, found: Some(parent.clone()) }
+        });
+        state.split(children);
+    }
+
+    fn tree(&self) -> MutexGuard<'_, Tree> {
+        self.tree.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// Whether the first round at a root has made good enough of what the linear bound lacks.
+    fn pays(&self, goal: usize, value: f64) -> bool {
+        let linear = self.margins[self.disjuncts[goal]].min(0.0);
+        self.insists || value >= (1.0 - PAYS) * linear
+    }
+
+    fn is_worth_an_attack(&self, is_root: bool) -> bool {
+        is_root || self.lock().bounded.is_multiple_of(ATTACK_EVERY)
+    }
+
+    /// From the mean of the relaxation and from what else it holds. True if it found a counterexample.
+    fn attack(&self, ascent: &Ascent<'_>, goal: usize) -> bool {
+        let mut random = fastrand::Rng::with_seed(self.work.options.attack.seed);
+        let start = |lane: usize| {
+            let mut x = attack::centre(self.query());
+            let spread = lane as f32 / LANES as f32;
+            let rounded = ascent.rounded(|| 4.0 * spread * (2.0 * random.f32() - 1.0));
+            rounded.for_each(|(k, v)| x[k as usize] = f64::from(v));
+            (self.disjuncts[goal], x)
+        };
+        let starts: Vec<(usize, Vec<f64>)> = (0..LANES).map(start).collect();
+        let mut accepted = false;
+        attack::seek_from(self.query(), self.compact, &starts, ATTACK_STEPS, |input| {
+            accepted = lock(self.found).accept(self.query(), input);
+            accepted
+        });
+        accepted
+    }
+}

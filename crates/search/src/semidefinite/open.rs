@@ -1,0 +1,146 @@
+//! What is still to be bounded, and what has come of it so far.
+
+use crate::outcome::Progress;
+use crate::tree::Place;
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+use unmoved_bounds::engine::Split;
+use unmoved_bounds::semidefinite;
+
+/// The multipliers of a subproblem, shared by those below it.
+pub(super) type Found = Arc<semidefinite::Found>;
+
+/// A subproblem that waits to be bounded.
+pub(super) struct Open {
+    /// The value of the one above it.
+    pub(super) value: f64,
+    pub(super) place: Place,
+    pub(super) goal: usize,
+    pub(super) splits: Vec<Split>,
+    pub(super) found: Option<Found>,
+}
+
+/// The largest value first: what is nearest to a proof. So few wait at a time.
+impl Ord for Open {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.value.total_cmp(&other.value).then_with(|| other.place.cmp(&self.place))
+    }
+}
+impl PartialOrd for Open {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl PartialEq for Open {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+impl Eq for Open {}
+
+/// All goals. Of the goals of a group one is enough.
+pub(super) struct State {
+    heap: BinaryHeap<Open>,
+    groups: Vec<usize>,
+    /// By group: whether a goal of it is proved, and how many may still be.
+    proved: Vec<bool>,
+    hopes: Vec<usize>,
+    /// By goal: its subproblems that are not closed, and the bound at its root.
+    unfinished: Vec<usize>,
+    given_up: Vec<bool>,
+    pub(super) margins: Vec<f64>,
+    pub(super) bounded: usize,
+    busy: usize,
+    stopped: bool,
+}
+
+impl State {
+    /// For goals of these groups, which begin at these places.
+    pub(super) fn new(groups: impl Iterator<Item = usize>, places: &[Place]) -> Self {
+        let groups: Vec<usize> = groups.collect();
+        let mut hopes = vec![0; groups.iter().max().map_or(0, |g| g + 1)];
+        groups.iter().for_each(|&g| hopes[g] += 1);
+        let root = |(goal, &place): (usize, &Place)| Open {
+            value: f64::INFINITY,
+            place,
+            goal,
+            splits: Vec::new(),
+            found: None,
+        };
+        Self {
+            heap: places.iter().enumerate().map(root).collect(),
+            proved: vec![false; hopes.len()],
+            hopes,
+            unfinished: vec![1; groups.len()],
+            given_up: vec![false; groups.len()],
+            margins: vec![f64::NEG_INFINITY; groups.len()],
+            groups,
+            bounded: 0,
+            busy: 0,
+            stopped: false,
+        }
+    }
+
+    /// The next subproblem of a goal that is still wanted.
+    pub(super) fn take(&mut self) -> Option<Open> {
+        loop {
+            let open = self.heap.pop()?;
+            if !self.proved[self.groups[open.goal]] && !self.given_up[open.goal] {
+                self.busy += 1;
+                return Some(open);
+            }
+        }
+    }
+
+    /// One that was taken is dealt with.
+    pub(super) fn done(&mut self) {
+        self.busy -= 1;
+        self.bounded += 1;
+    }
+
+    pub(super) fn split(&mut self, children: impl Iterator<Item = Open>) {
+        for child in children {
+            self.unfinished[child.goal] += 1;
+            self.heap.push(child);
+        }
+        if let Some(open) = self.heap.peek() {
+            debug_assert!(self.unfinished[open.goal] > 0);
+        }
+    }
+
+    /// A subproblem is proved; at the root, with this bound.
+    pub(super) fn closed(&mut self, goal: usize, root: Option<f64>) {
+        if let Some(bound) = root {
+            self.margins[goal] = bound;
+        }
+        self.unfinished[goal] -= 1;
+        if self.unfinished[goal] == 0 {
+            self.proved[self.groups[goal]] = true;
+        }
+    }
+
+    /// A goal will not be proved; this is what was shown of it.
+    pub(super) fn give_up(&mut self, goal: usize, shown: f64) {
+        self.margins[goal] = self.margins[goal].max(shown);
+        if !std::mem::replace(&mut self.given_up[goal], true) {
+            self.hopes[self.groups[goal]] -= 1;
+        }
+    }
+
+    pub(super) fn stop(&mut self) {
+        self.stopped = true;
+    }
+
+    /// Nothing is left to do, or nothing that helps: all must be proved.
+    pub(super) fn is_over(&self) -> bool {
+        let done = self.proved.iter().all(|p| *p);
+        let is_lost = self.proved.iter().zip(&self.hopes).any(|(proved, hopes)| !proved && *hopes == 0);
+        self.stopped || done || is_lost || (self.heap.is_empty() && self.busy == 0)
+    }
+
+    pub(super) fn progress(&self) -> Progress {
+        let margin = self.heap.iter().map(|open| open.value).fold(f64::INFINITY, f64::min);
+        Progress::Search { subproblems: self.bounded, open: self.heap.len(), margin: margin as f32 }
+    }
+}
