@@ -11,7 +11,7 @@ use crate::table::Table;
 use crate::{Accepted, Refusal, Step};
 use std::ops::Range;
 
-/// How many pieces a proof is cut into, about, and the fewest steps for which that is worth it.
+/// How many pieces a proof is cut into, about, and the fewest steps for which that is worth it. A quadratic leaf alone is.
 const PIECES: usize = 64;
 const FEWEST: usize = 32;
 /// No piece is so many times smaller than the largest: there are at most so many times [`PIECES`].
@@ -35,7 +35,7 @@ pub(crate) fn cut(steps: &[Step], disjuncts: usize, bounds: usize) -> Vec<Range<
     cut_into(PIECES.min(MAX_BOUNDS / bounds.max(1)), FEWEST, steps, disjuncts)
 }
 
-/// The same with about so many pieces, of proofs of more than so many steps.
+/// The same with about so many pieces, of proofs of more than so many steps; a quadratic leaf counts as that many.
 pub(crate) fn cut_into(count: usize, fewest: usize, steps: &[Step], disjuncts: usize) -> Vec<Range<usize>> {
     let Some(ends) = ends(steps, disjuncts) else { return Vec::new() };
     // What comes before the first branch may have been accepted earlier; where the cuts are must not depend on it.
@@ -43,13 +43,21 @@ pub(crate) fn cut_into(count: usize, fewest: usize, steps: &[Step], disjuncts: u
     while let Some(step @ (Step::Lemma { .. } | Step::Recompute { .. } | Step::Clip { .. })) = steps.get(k) {
         k = if matches!(step, Step::Lemma { .. }) { ends[k + 1] } else { k + 1 };
     }
-    let left = steps.len() - k;
+    let work = |step: &Step| if matches!(step, Step::Quadratic(_)) { fewest } else { 1 };
+    let mut done = Vec::with_capacity(steps.len() + 1);
+    done.push(0);
+    done.extend(steps.iter().scan(0, |done, step| {
+        *done += work(step);
+        Some(*done)
+    }));
+    let size = |k: usize| done[ends[k]] - done[k];
+    let left = done[steps.len()] - done[k];
     let most = (left / count.max(1)).max(fewest);
     let mut pieces = Vec::new();
     while left > most && k < steps.len() {
         k = match &steps[k] {
-            _ if ends[k] - k <= most => {
-                if ends[k] - k >= most / UNEVEN {
+            _ if size(k) <= most => {
+                if size(k) >= most / UNEVEN {
                     pieces.push(k..ends[k]);
                 }
                 ends[k]

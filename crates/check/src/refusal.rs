@@ -189,7 +189,7 @@ pub enum WrongStep {
     /// A multiplier of an l2 ball where the region is none.
     #[error("theta must be 0: the region is no l2 ball")]
     NoBall,
-    /// More lifted elements, or more entries in their rows, than are allowed.
+    /// A larger matrix than is allowed.
     #[error("too large: {lifted} lifted elements with {variables} variables")]
     TooLarge {
         /// The lifted elements.

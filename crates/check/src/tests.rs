@@ -3,6 +3,7 @@ mod examiner;
 mod format;
 mod pieces;
 mod proofs;
+mod quadratic;
 mod queues;
 mod refusals;
 mod replays;

@@ -30,7 +30,8 @@ impl<R: Real> Matrix<R> {
 
     /// `r^T |M - G^T G| r` without rounding, for a `G` with coarser entries.
     fn distance(&self, mut factor: Factor) -> f64 {
-        let grids: Vec<Grid> = factor.rows.iter_mut().map(|row| Grid::round(row)).collect();
+        let bits = Grid::bits(self.reach.len());
+        let grids: Vec<Grid> = factor.rows.iter_mut().map(|row| Grid::round(row, bits)).collect();
         let count = self.inputs.len();
         let reach: Vec<R> = self.reach.iter().map(|&r| R::from_f64(r)).collect();
         let off = |entry: &R, product: R| magnitude(entry.minus(&product));
@@ -160,15 +161,17 @@ struct Grid {
 }
 
 impl Grid {
-    /// Bits of the numbers: squares of 2^24 of them, more than there ever are, stay below 2^127.
-    const BITS: i32 = 51;
+    /// How many bits the numbers may have: that many products of two stay below 2^127.
+    fn bits(products: usize) -> i32 {
+        (125 - products.ilog2() as i32) / 2
+    }
 
     /// Rounds a row to multiples of what is small beside its largest number.
-    fn round(row: &mut [f64]) -> Self {
+    fn round(row: &mut [f64], bits: i32) -> Self {
         let largest = row.iter().fold(0.0f64, |most, v| most.max(v.abs()));
         // Far from the ends of the range; of a row so small nothing is left.
         let exponent = (largest.to_bits() >> 52) as i32 - 1022;
-        let unit = power_of_two(exponent.max(-900) - Self::BITS);
+        let unit = power_of_two(exponent.max(-900) - bits);
         let numbers: Vec<i64> = row.iter().map(|v| (v / unit).round() as i64).collect();
         row.iter_mut().zip(&numbers).for_each(|(v, n)| *v = *n as f64 * unit);
         Self { numbers, unit }

@@ -13,10 +13,11 @@ use crate::check::Checker;
 use crate::queue::Job;
 use crate::real::{Real, Sums, mul_up};
 use crate::{QuadraticForm, WrongStep};
-use matrix::Matrix;
+pub(crate) use matrix::Matrix;
 pub(crate) use rows::Lifting;
 use rows::Row;
-use variables::{Input, Variables};
+use variables::Input;
+pub(crate) use variables::Variables;
 
 impl<R: Real, const B: usize> Checker<'_, R, B> {
     /// The lower bound of a quadratic leaf at the table as it stands; NaN where something overflowed.

@@ -6,10 +6,8 @@ use crate::table::{Bounds, Table};
 use crate::{Lifted, LiftedElement, QuadraticForm, WrongStep};
 use std::ops::Range;
 
-/// The most lifted elements of a leaf.
-pub(crate) const MAX_LIFTED: usize = 1 << 12;
-/// The most coefficients that their rows may have.
-const MAX_COEFFICIENTS: usize = 1 << 24;
+/// The most lifted elements times variables: as many coefficients as their rows may have, and entries the matrix.
+const MAX_COEFFICIENTS: usize = 1 << 23;
 
 /// The variables: first the inputs, then the lifted elements, each ascending. What has only one value is none.
 pub(crate) struct Variables {
@@ -66,7 +64,7 @@ impl Variables {
         }
         let count = form.lifted.iter().map(|lifted| lifted.elements.len()).fold(0, usize::saturating_add);
         let variables = count.saturating_add(differ.len());
-        if count > MAX_LIFTED || count.saturating_mul(variables) > MAX_COEFFICIENTS {
+        if count.saturating_mul(variables) > MAX_COEFFICIENTS {
             return Err(WrongStep::TooLarge { lifted: count, variables });
         }
         let of_lifted = form.lifted.iter().flat_map(|l| &l.elements).map(|e| e.kappa);

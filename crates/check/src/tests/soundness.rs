@@ -42,7 +42,7 @@ fn moved(network: &Network, rng: &mut Rng) -> Network {
 }
 
 /// A query whose unsafe set holds at some but not all of the region.
-fn query(rng: &mut Rng, slack: bool) -> Option<(Query, Vec<Vec<f32>>)> {
+pub(super) fn query(rng: &mut Rng, slack: bool) -> Option<(Query, Vec<Vec<f32>>)> {
     let network = network(rng, slack);
     let region = region(rng, network.input().shape.len());
     let samples: Vec<Vec<f32>> = (0..24).filter_map(|_| sample(rng, &region)).collect();
@@ -51,7 +51,7 @@ fn query(rng: &mut Rng, slack: bool) -> Option<(Query, Vec<Vec<f32>>)> {
 }
 
 /// The value of every node of the lowered network, for the stored weights or others within the slack.
-fn traces(rng: &mut Rng, query: &Query, samples: &[Vec<f32>]) -> Vec<Vec<Vec<Exact>>> {
+pub(super) fn traces(rng: &mut Rng, query: &Query, samples: &[Vec<f32>]) -> Vec<Vec<Vec<Exact>>> {
     let one = |x: &Vec<f32>| {
         let network = if query.network().has_slack() && rng.below(4) > 0 {
             lower_max_pool(&moved(query.network(), rng)).unwrap().network
