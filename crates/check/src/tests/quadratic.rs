@@ -163,7 +163,7 @@ fn lifted<R: Real, const B: usize>(rng: &mut Rng, checker: &Checker<'_, R, B>, s
 }
 
 /// A random leaf at the table as it stands.
-fn random<R: Real, const B: usize>(rng: &mut Rng, checker: &Checker<'_, R, B>, size: f64) -> QuadraticForm {
+pub(super) fn random<R: Real, const B: usize>(rng: &mut Rng, checker: &Checker<'_, R, B>, size: f64) -> QuadraticForm {
     let lifted = lifted(rng, checker, size);
     let input = checker.prover.table.input();
     let count = (0..input.lower.len()).filter(|&i| input.lower[i] < input.upper[i]).count();
@@ -179,12 +179,12 @@ fn diagonal(form: &mut QuadraticForm) -> impl Iterator<Item = &mut f32> {
     lifted.chain(&mut form.inputs).chain([&mut form.constant])
 }
 
-/// The least multiple of the diagonal, by powers of two, with which a leaf is convex; it has that afterwards.
-fn make_convex<R: Real, const B: usize>(checker: &mut Checker<'_, R, B>, form: &mut QuadraticForm) -> bool {
+/// The least multiple of the diagonal, by powers of four, with which a leaf is convex; it has that afterwards.
+pub(super) fn make_convex<R: Real, const B: usize>(checker: &mut Checker<'_, R, B>, form: &mut QuadraticForm) -> bool {
     diagonal(form).for_each(|kappa| *kappa /= 64.0);
-    for _ in 0..40 {
+    for _ in 0..20 {
         match checker.quadratic(form) {
-            Err(WrongStep::NotDefinite) => diagonal(form).for_each(|kappa| *kappa *= 2.0),
+            Err(WrongStep::NotDefinite) => diagonal(form).for_each(|kappa| *kappa *= 4.0),
             other => return other.is_ok(),
         }
     }
