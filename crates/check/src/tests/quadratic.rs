@@ -117,6 +117,11 @@ fn quadratic_leaves_anywhere_in_a_proof() {
         let mut examiner = Examiner::new(&query).unwrap().with_threads(threads);
         assert_eq!(examiner.finish(steps.clone()), Ok(certificate.clone()));
     }
+    // A lemma that such a leaf proves may come first.
+    let mut examiner = Examiner::new(&query).unwrap();
+    examiner.extend(steps[5..7].to_vec()).unwrap();
+    let whole = examiner.finish(steps.clone()).unwrap();
+    assert!(BOTH.into_iter().all(|arithmetic| check(&query, &whole, arithmetic).is_ok()));
     // The first that is wrong is named, whichever thread comes to it first.
     let mut wrong = steps;
     for at in [3, 7] {
