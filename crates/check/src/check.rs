@@ -29,7 +29,7 @@ pub struct Accepted {
     pub steps: usize,
     /// Its leaves, those within lemmas included.
     pub leaves: usize,
-    /// The smallest bound of a linear leaf outside lemmas, in units of the constraints; infinite if there is none.
+    /// The smallest bound of a leaf outside lemmas, but for empty ones, in units of the constraints; infinite if there is none.
     pub margin: f64,
 }
 

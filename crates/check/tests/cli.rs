@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
-use unmoved_check::{Certificate, LinearForm, Step};
+use unmoved_check::{Certificate, LinearForm, QuadraticForm, Step};
 use unmoved_ir::{Builder, DType, Dense, Network, Op, Rational, Tensor};
 use unmoved_property::{InputRegion, Norm, Query};
 
@@ -115,4 +115,23 @@ fn a_network_behind_a_normalisation() {
     let (code, out, _) = run(folder.path(), &["m.unm", "q", "c"]);
     assert_eq!(code, Some(1));
     assert!(out.starts_with("refused: the certificate is for the network"), "{out}");
+}
+
+#[test]
+fn quadratic_leaves_are_known() {
+    let query = query(network(), [0.25, 0.75]);
+    let leaf = |constant| {
+        let form = LinearForm::with_lambda(vec![1.0]);
+        let leaf = QuadraticForm { form, constant, inputs: vec![2.0, 2.0], ..QuadraticForm::default() };
+        Certificate::new(&query, vec![Step::Quadratic(Box::new(leaf))]).to_bytes()
+    };
+    let folder = written(&query, &leaf(0.3));
+    for arithmetic in [&[][..], &["--exact"]] {
+        let (code, out, _) = run(folder.path(), &[&["m.unm", "q", "c"], arithmetic].concat());
+        assert_eq!(code, Some(0), "{out}");
+    }
+    let folder = written(&query, &leaf(0.2));
+    let (code, out, _) = run(folder.path(), &["m.unm", "q", "c"]);
+    assert_eq!(code, Some(1));
+    assert!(out.starts_with("refused: step 0: the matrix is not positive definite"), "{out}");
 }

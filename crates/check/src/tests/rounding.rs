@@ -1,6 +1,7 @@
 //! Bounds in floats against the same bounds in exact numbers, where rounding is at its worst: numbers of very different
 //! sizes that cancel, products that underflow.
 
+use super::quadratic;
 use super::support::*;
 use crate::check::Checker;
 use crate::*;
@@ -125,6 +126,34 @@ fn no_bound_in_floats_exceeds_the_exact_one() {
         }
     }
     assert!(compared > 1500 && close > 500 && positive > 0, "{compared} {close} {positive}");
+}
+
+#[test]
+fn no_quadratic_bound_in_floats_exceeds_the_exact_one() {
+    let (mut compared, mut close) = (0, 0);
+    for seed in 0..600 {
+        let mut rng = Rng(9000 + seed);
+        let sizes = SIZES[seed as usize % SIZES.len()];
+        let query = query(&mut rng, sizes);
+        let Ok(mut float) = Checker::<f64, 8>::new(&query) else { continue };
+        let Ok(mut exact) = Checker::<Exact, 1>::new(&query) else { continue };
+        exact.prover.table.rows = float.prover.table.rows.clone();
+        let size = [1e-30, 1e-3, 1.0, 1e10, 1e30][rng.below(5)];
+        let mut form = quadratic::random(&mut rng, &float, size);
+        form.form.multipliers = all_multipliers(&mut rng, &float, sizes);
+        if !quadratic::make_convex(&mut float, &mut form) {
+            continue;
+        }
+        let Ok(f) = float.quadratic(&form) else { continue };
+        if let Ok(e) = exact.quadratic(&form)
+            && f.is_finite()
+        {
+            compared += 1;
+            assert!(f <= e, "seed {seed}: {f:e} exceeds {e:e}");
+            close += usize::from(e - f <= 1e-9 * e.abs());
+        }
+    }
+    assert!(compared > 200 && close > 150, "{compared} {close}");
 }
 
 #[test]

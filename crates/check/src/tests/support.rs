@@ -1,5 +1,6 @@
 //! Networks, queries and proofs for the tests.
 
+use super::quadratic;
 use crate::backward::Backward;
 use crate::check::Checker;
 use crate::lane::Lane;
@@ -279,6 +280,12 @@ pub(super) fn prove(query: &Query, rng: &mut Rng, budget: usize) -> Option<Certi
         // Lemmas are proved by one leaf or by several.
         let first = checker.goal.is_some() && rng.below(3) == 0;
         tries.insert(if first { 0 } else { tries.len() }, split);
+        if rng.below(16) == 0 {
+            let mut form = quadratic::random(rng, &checker, 0.5);
+            if quadratic::make_convex(&mut checker, &mut form) {
+                tries.insert(0, Step::Quadratic(Box::new(form)));
+            }
+        }
         let (step, finished) = tries.into_iter().find_map(|s| Some((s.clone(), checker.step(&s).ok()?)))?;
         steps.push(step);
         if finished && !checker.up() {

@@ -1,5 +1,6 @@
 //! Queries with a planted counterexample: nothing may ever be accepted for them.
 
+use super::quadratic;
 use super::support::*;
 use crate::check::Checker;
 use crate::*;
@@ -52,7 +53,11 @@ fn mutated(rng: &mut Rng, certificate: &Certificate) -> Certificate {
             }
             _ => match &mut steps[at] {
                 Step::Linear(form) | Step::Clip { form, .. } => change_form(rng, form),
-                Step::Quadratic(form) => change_form(rng, &mut form.form),
+                Step::Quadratic(form) => match rng.below(3) {
+                    0 => change_form(rng, &mut form.form),
+                    1 => form.constant *= 2.0 * rng.unit() as f32,
+                    _ => form.lifted.iter_mut().flat_map(|l| &mut l.elements).for_each(|e| e.d *= rng.signed() as f32),
+                },
                 Step::SplitRelu { index, .. } | Step::Lemma { index, .. } => *index = rng.below(4) as u32,
                 Step::SplitInput { at, .. } => *at += 0.1 * rng.signed(),
                 Step::Recompute { nodes } => nodes.push(NodeId(rng.below(9))),
@@ -84,6 +89,7 @@ fn invented(rng: &mut Rng, query: &Query) -> Option<Certificate> {
         let step = match rng.below(3) {
             0 => random_step(rng, &checker),
             1 if checker.constraints().is_none() => Step::SplitDisjuncts,
+            _ if rng.below(3) == 0 => Step::Quadratic(Box::new(quadratic::random(rng, &checker, 0.5))),
             _ => Step::Linear(form(rng, &checker)),
         };
         // What the checker refuses here stays out, so that the whole is refused as late as can be.

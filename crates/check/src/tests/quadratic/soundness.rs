@@ -4,7 +4,7 @@ use super::super::soundness::{query, traces};
 use super::*;
 use crate::quadratic::{Matrix, Variables};
 
-/// Cuts the region and the table at random, and now and then begins the proof of a bound.
+/// Whether all steps can be entered, one after the other.
 fn descend<R: Real, const B: usize>(checker: &mut Checker<'_, R, B>, steps: &[Step]) -> bool {
     steps.iter().all(|step| checker.step(step).is_ok())
 }
@@ -123,7 +123,6 @@ fn bounds_are_below_what_samples_give() {
         goals += usize::from(float.goal.is_some());
         balls += usize::from(form.ball > 0.0);
     }
-    println!("{compared} {close} {goals} {balls} {refused}");
     assert!(compared > 1500 && close > 100 && goals > 30 && balls > 30, "{compared} {close} {goals} {balls} {refused}");
 }
 
@@ -181,7 +180,6 @@ fn tight_bounds_are_below_the_minimum() {
         assert!(exactly(bound) <= least && exactly(exact.unwrap()) <= least, "seed {seed}: {bound} {}", least.to_f64());
         near += usize::from(least.to_f64() - bound < 0.1);
     }
-    println!("{near}");
     assert!(near > 10, "{near}");
 }
 
@@ -250,6 +248,5 @@ fn losses_cover_what_matrices_can_be_below_zero() {
             assert!(value >= -&exactly(exact), "seed {seed}: {} {exact}", value.to_f64());
         }
     }
-    println!("{accepted} {negative}");
     assert!(accepted > 500 && negative > 50, "{accepted} {negative}");
 }
