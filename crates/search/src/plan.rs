@@ -24,6 +24,8 @@ pub(crate) struct Plan {
 
 /// Operations of the first search: about a quarter of a second's worth on two cores.
 const FIRST: f64 = 2e10;
+/// The share of it before semidefinite bounds, which close in one go most of what takes longer.
+const BEFORE_SEMIDEFINITE: f64 = 0.125;
 /// What subproblems that wait may take up, about; beyond, the search dives.
 const MOST_OPEN_BYTES: usize = 1 << 30;
 /// How often a search that closes subproblems may go on for twice as long before a refinement.
@@ -51,7 +53,11 @@ impl Plan {
     pub(crate) fn effort(&self, compact: &Compact) -> Effort {
         let steps = 8;
         let node = (compact.operations() * steps / LANES).max(1) as f64;
-        let turn = if self.refined { GROWTH } else { 1.0 };
+        let turn = match () {
+            () if self.is_semidefinite(compact) => BEFORE_SEMIDEFINITE,
+            () if self.refined => GROWTH,
+            () => 1.0,
+        };
         let planned = if self.is_last(compact) { usize::MAX } else { (FIRST * turn / node) as usize + LANES };
         Effort {
             root_steps: 20,

@@ -28,6 +28,9 @@ const LAST_SWEEPS: usize = 12;
 /// What the least eigenvalue of the scaled matrix must at least be, for the rounding of f32 in all that it is made of.
 const MARGIN: f32 = 2e-5;
 
+/// How often a shift is doubled at most.
+const MOST_SHIFTS: usize = 12;
+
 impl<'p> Ascent<'p> {
     /// From the linear relaxation's default multipliers.
     pub fn new(program: &'p Program<'p>) -> Self {
@@ -95,12 +98,17 @@ impl<'p> Ascent<'p> {
         let first = -linear.iter().zip(&self.vectors.v[0]).map(|(a, v)| a * v).sum::<f32>();
         let matrix = Matrix::new(program, &with, &linear, &self.vectors.kappa, first.max(1e-6));
         let (least, vector) = matrix.least(&mut self.random);
-        let shift = MARGIN - least.min(0.0);
+        let (mut shift, mut shifts) = (MARGIN - least.min(0.0), 1);
+        // Whether it is seen only by an eigenvalue that the search for the least has missed.
+        while !matrix.is_definite(shift - 0.5 * MARGIN) && shifts < MOST_SHIFTS {
+            shift *= 2.0;
+            shifts += 1;
+        }
         let kappa: Vec<f32> =
             matrix.diagonal.iter().zip(&with.square).map(|(d, s)| d * (1.0 + shift) - s).map(|k| k.max(0.0)).collect();
         let first = matrix.diagonal[program.columns] * (1.0 + shift);
         let total: f64 = kappa.iter().map(|k| f64::from(*k)).sum();
-        let bound = with.constant - f64::from(first) - total;
+        let bound = if shifts < MOST_SHIFTS { with.constant - f64::from(first) - total } else { f64::NEG_INFINITY };
         if least < -MARGIN {
             self.turn(&vector);
         }

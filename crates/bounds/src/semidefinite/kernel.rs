@@ -62,8 +62,11 @@ impl<const R: usize> WithSimd for Forward<'_, R> {
                     sums[1][j] = simd.mul_add_e_f32s(two[c], from[j][c], sums[1][j]);
                 }
             }
-            to[next] = sums[1].map(|s| simd.reduce_sum_f32s(s));
-            to[r] = sums[0].map(|s| simd.reduce_sum_f32s(s));
+            // No closures: they would not be compiled for the wide registers.
+            for j in 0..R {
+                to[next][j] = simd.reduce_sum_f32s(sums[1][j]);
+                to[r][j] = simd.reduce_sum_f32s(sums[0][j]);
+            }
             r += 2;
         }
     }
@@ -85,14 +88,13 @@ impl<const R: usize> WithSimd for Transposed<'_, R> {
             for r in first..rows.end {
                 let row = &program.matrix[r * program.columns + c..];
                 let (one, _) = S::as_simd_f32s(&row[..lanes]);
-                let factors = from[r].map(|f| simd.splat_f32s(f));
                 for j in 0..R {
-                    sums[0][j] = simd.mul_add_e_f32s(one[0], factors[j], sums[0][j]);
+                    sums[0][j] = simd.mul_add_e_f32s(one[0], simd.splat_f32s(from[r][j]), sums[0][j]);
                 }
                 if wide {
                     let (two, _) = S::as_simd_f32s(&row[lanes..step]);
                     for j in 0..R {
-                        sums[1][j] = simd.mul_add_e_f32s(two[0], factors[j], sums[1][j]);
+                        sums[1][j] = simd.mul_add_e_f32s(two[0], simd.splat_f32s(from[r][j]), sums[1][j]);
                     }
                 }
             }

@@ -1,5 +1,6 @@
 //! How far a quadratic function is from convex: the least eigenvalue of its matrix.
 
+use super::definite::Arrow;
 use super::kernel::{Forward, Transposed};
 use super::multipliers::Coefficients;
 use super::program::Program;
@@ -40,6 +41,29 @@ impl<'a> Matrix<'a> {
         }
         let scale = diagonal.iter().map(|d| if *d > 0.0 { 1.0 / d.sqrt() } else { 0.0 }).collect();
         Self { program, with, diagonal, scale, linear }
+    }
+
+    /// Whether the matrix is positive definite once its diagonal is multiplied by `1 + shift`.
+    pub(super) fn is_definite(&self, shift: f32) -> bool {
+        let (inputs, lifted) = (self.program.inputs, self.program.lifted.len());
+        let mut arrow = Arrow::new(inputs, lifted + 1);
+        let diagonal = |c: usize| f64::from(self.diagonal[c] * (1.0 + shift));
+        (0..inputs).for_each(|c| arrow.first[c] = diagonal(c));
+        for (k, &column) in self.program.column.iter().enumerate() {
+            arrow.other[k] = diagonal(column);
+            let half = -0.5 * f64::from(self.with.product[k]);
+            let row = self.program.row(k);
+            let (of_inputs, of_lifted) = arrow.row(k);
+            of_inputs.iter_mut().zip(row).for_each(|(entry, z)| *entry = half * f64::from(*z));
+            for (entry, &other) in of_lifted.iter_mut().zip(&self.program.column) {
+                *entry = row.get(other).map_or(0.0, |z| half * f64::from(*z));
+            }
+        }
+        arrow.other[lifted] = diagonal(self.program.columns);
+        let (of_inputs, of_lifted) = arrow.row(lifted);
+        of_inputs.iter_mut().zip(self.linear).for_each(|(entry, q)| *entry = f64::from(*q));
+        of_lifted.iter_mut().zip(&self.program.column).for_each(|(entry, &c)| *entry = f64::from(self.linear[c]));
+        arrow.is_definite()
     }
 
     fn multiply(&self, x: &[f32], room: &mut Room) {

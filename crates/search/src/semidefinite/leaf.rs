@@ -28,13 +28,12 @@ pub(super) fn leaf(compact: &Compact, input: &Bounds, proof: &Leaf, lambda: Vec<
     proof.inputs.iter().for_each(|&(position, k)| kappa[position as usize] = k);
     let moves = input.lower.iter().zip(&input.upper).map(|(l, u)| l < u);
     let inputs = kappa.iter().zip(moves).filter(|(_, moves)| *moves).map(|(k, _)| if *k > 0.0 { *k } else { PINNED });
-    let multipliers = raw.into_iter().map(|(relu, raw)| Multipliers {
-        relu,
-        slopes: Vec::new(),
-        raw: raw.into_iter().collect(),
-    });
-    let lifted =
-        lifted.into_iter().map(|(relu, elements)| Lifted { relu, elements: elements.into_values().collect() }).collect();
+    let multipliers =
+        raw.into_iter().map(|(relu, raw)| Multipliers { relu, slopes: Vec::new(), raw: raw.into_iter().collect() });
+    let lifted = lifted
+        .into_iter()
+        .map(|(relu, elements)| Lifted { relu, elements: elements.into_values().collect() })
+        .collect();
     Step::Quadratic(Box::new(QuadraticForm {
         form: LinearForm { lambda, multipliers: multipliers.collect() },
         lifted,
