@@ -15,11 +15,16 @@ pub(crate) struct Plan {
     /// Subproblems per bound of the refinements to come, the last first.
     refinements: Vec<usize>,
     refined: bool,
+    attacked: bool,
     enough: f32,
 }
 
 /// Operations of the first search: about a quarter of a second's worth on two cores.
 const FIRST: f64 = 2e10;
+/// Operations of a first search that no refinement, but an attack follows.
+const PROBE: f64 = FIRST / 4.0;
+/// Operations of that attack; most end sooner.
+const ATTACK: f64 = FIRST;
 /// What subproblems that wait may take up, about; beyond, the search dives.
 const MOST_OPEN_BYTES: usize = 1 << 30;
 /// How often a search that closes subproblems may go on for twice as long before a refinement.
@@ -32,7 +37,14 @@ const ENOUGH: [f32; 2] = [1e-5, 1e-2];
 impl Plan {
     pub(crate) fn new(examiner: &Examiner<'_>, options: &Options) -> Self {
         let refinements = if refine::is_possible(examiner.lowered()) { vec![2000, 200] } else { Vec::new() };
-        Self { threads: options.threads, most: options.subproblems, refinements, refined: false, enough: ENOUGH[0] }
+        Self {
+            threads: options.threads,
+            most: options.subproblems,
+            refinements,
+            refined: false,
+            attacked: false,
+            enough: ENOUGH[0],
+        }
     }
 
     /// The next search.
@@ -41,7 +53,8 @@ impl Plan {
         let node = (compact.operations() * steps / LANES).max(1) as f64;
         let turn = if self.refined { GROWTH } else { 1.0 };
         let planned = match self.refinements.len() {
-            0 => usize::MAX,
+            0 if self.attacked => usize::MAX,
+            0 => (PROBE / node) as usize + LANES,
             _ => (FIRST * turn / node) as usize + LANES,
         };
         Effort {
@@ -54,6 +67,11 @@ impl Plan {
             most_open: MOST_OPEN_BYTES / (4 * compact.unstable().len() + 256),
             all: true,
         }
+    }
+
+    /// Operations of an attack on what a first search has left open, once: what comes next may be long.
+    pub(crate) fn attack(&mut self) -> Option<f64> {
+        (!std::mem::replace(&mut self.attacked, true)).then_some(ATTACK)
     }
 
     /// The refinement that comes next, if there is one.
@@ -70,8 +88,9 @@ impl Plan {
         }
     }
 
+    /// Whether the search that comes next has no end.
     pub(crate) fn is_last(&self) -> bool {
-        self.refinements.is_empty()
+        self.refinements.is_empty() && self.attacked
     }
 
     pub(crate) fn is_refined(&self) -> bool {
