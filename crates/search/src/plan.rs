@@ -21,7 +21,7 @@ pub(crate) struct Plan {
 
 /// Operations of the first search: about a quarter of a second's worth on two cores.
 const FIRST: f64 = 2e10;
-/// Operations of a first search that no refinement, but an attack follows.
+/// Operations of the search before the strong attack.
 const PROBE: f64 = FIRST / 4.0;
 /// Operations of that attack; most end sooner.
 const ATTACK: f64 = FIRST;
@@ -53,17 +53,18 @@ impl Plan {
         let node = (compact.operations() * steps / LANES).max(1) as f64;
         let turn = if self.refined { GROWTH } else { 1.0 };
         let planned = match self.refinements.len() {
-            0 if self.attacked => usize::MAX,
-            0 => (PROBE / node) as usize + LANES,
+            _ if !self.attacked => (PROBE / node) as usize + LANES,
+            0 => usize::MAX,
             _ => (FIRST * turn / node) as usize + LANES,
         };
+        let has_end = !self.attacked || self.refinements.is_empty() || self.most <= planned;
         Effort {
             root_steps: 20,
             steps,
             enough: self.enough,
             threads: self.threads,
             most: self.most.min(planned),
-            extensions: if self.refinements.is_empty() || self.most <= planned { 0 } else { EXTENSIONS },
+            extensions: if has_end { 0 } else { EXTENSIONS },
             most_open: MOST_OPEN_BYTES / (4 * compact.unstable().len() + 256),
             all: true,
         }

@@ -137,3 +137,6 @@ pub(crate) fn centre(query: &Query) -> Vec<f64> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,7 +27,7 @@ const NEW: f64 = 0.1;
 /// Values closer to each other than this, relatively, belong to one point.
 const SAME: f32 = 1e-6;
 /// The attack is over where in so many rounds the value that is nearest to unsafe has not come nearer by this share.
-const PATIENCE: usize = 8;
+const PATIENCE: usize = 6;
 const GAIN: f32 = 0.02;
 /// And after so many rounds at the latest: in tiny networks operations are not what takes time.
 const MOST_ROUNDS: usize = 400;
