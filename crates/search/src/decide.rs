@@ -202,7 +202,7 @@ fn by_search(
         if proof.outcome.subproblems >= options.subproblems {
             return Ended::OPEN;
         }
-        let (effort, is_last) = (plan.effort(compact), plan.is_last());
+        let effort = plan.effort(compact);
         if proof.search(compact, &effort, || clock.is_out(), found, watch) {
             let searched = plan.is_refined() || proof.has_split();
             match proof.certify(examiner) {
@@ -219,16 +219,16 @@ fn by_search(
             || proof.outcome.subproblems >= options.subproblems
         {
             return Ended::OPEN;
-        } else if let Some(operations) = plan.attack()
-            && attack_strongly(work, compact, &proof.open(), operations, found)
-        {
-            return Ended::OPEN;
+        } else if let Some(operations) = plan.attack() {
+            if attack_strongly(work, compact, &proof.open(), operations, found) {
+                return Ended::OPEN;
+            }
         } else if let Some(refinement) = plan.refinement() {
             let refined = refine(examiner, query.region(), refinement, || clock.is_out(), watch);
             plan.judge(&refined);
             proof.outcome.subproblems += refined.subproblems;
             *compact = attack::compact(examiner, query);
-        } else if is_last {
+        } else if plan.is_last() {
             // A part is left that nothing proves: it may hold what the first attack has missed.
             let harder = options.attack.harder();
             attack::seek(query, compact, &proof.open(), harder, || clock.is_out(), |x| lock(found).accept(query, x));

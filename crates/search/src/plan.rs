@@ -57,14 +57,14 @@ impl Plan {
             0 => usize::MAX,
             _ => (FIRST * turn / node) as usize + LANES,
         };
-        let has_end = !self.attacked || self.refinements.is_empty() || self.most <= planned;
+        let is_fixed = !self.attacked || self.refinements.is_empty() || self.most <= planned;
         Effort {
             root_steps: 20,
             steps,
             enough: self.enough,
             threads: self.threads,
             most: self.most.min(planned),
-            extensions: if has_end { 0 } else { EXTENSIONS },
+            extensions: if is_fixed { 0 } else { EXTENSIONS },
             most_open: MOST_OPEN_BYTES / (4 * compact.unstable().len() + 256),
             all: true,
         }
@@ -89,9 +89,8 @@ impl Plan {
         }
     }
 
-    /// Whether the search that comes next has no end.
     pub(crate) fn is_last(&self) -> bool {
-        self.refinements.is_empty() && self.attacked
+        self.refinements.is_empty()
     }
 
     pub(crate) fn is_refined(&self) -> bool {

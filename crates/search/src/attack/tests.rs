@@ -46,7 +46,7 @@ fn corners() -> [Query; 2] {
     let away = signs.map(|s| 0.01 * s).to_vec();
     let hidden = (vec![signs.to_vec(), away], vec![-7.0, 1.0]);
     let shallow = layers(8, &[hidden.clone(), (vec![vec![-1.0, 1.0]], vec![-0.5])]);
-    let copy = (vec![vec![1.0, 0.0], vec![0.0, 1.0]], vec![0.0; 2]);
+    let copy = (vec![vec![1.0, 0.0], vec![0.0, 1.0]], vec![1.0; 2]);
     let deep = layers(8, &[hidden, copy, (vec![vec![-1.0, 1.0]], vec![-0.5])]);
     [shallow, deep].map(|network| not_positive(network, ball(Norm::Linf, 8)))
 }
