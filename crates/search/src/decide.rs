@@ -239,7 +239,8 @@ fn by_search(
     }
 }
 
-/// The strong attack on disjuncts that are open, within a small share of the time that is left. Whether it found a counterexample.
+/// The strong attack on disjuncts that are open, within a small share of the time that is left. Whether it found a
+/// counterexample.
 fn attack_strongly(
     work: &Work<'_, '_>,
     compact: &Compact,

@@ -1,8 +1,9 @@
 //! The attack on what bounds and the short attack leave open.
 //!
-//! Sixteen descents at a time again, but longer, with a first step as long as the region, momentum, and ReLUs whose slopes are soft at first:
-//! what is nearest downhill is seldom what is deepest. Half of the starts are bred from the best points so far, element by element from two of
-//! them; where the network is [shallow](Shallow), each end is then moved on input by input. It goes on while that pays.
+//! Sixteen descents at a time again, but longer, with a first step as long as the region, momentum, and ReLUs whose
+//! slopes are soft at first: what is nearest downhill is seldom what is deepest. Half of the starts are bred from the
+//! best points so far, element by element from two of them; where the network is [shallow](Shallow), each end is then
+//! moved on input by input. It goes on while that pays.
 
 use super::centre;
 use super::shallow::{Form, Shallow};
@@ -70,8 +71,8 @@ impl Aim {
 }
 
 impl Strong<'_> {
-    /// Looks for inputs that satisfy one of the open disjuncts. `accept` is shown every input that seems to and ends the attack by returning
-    /// true. Depends on nothing but the query, the seed, and when `stop` says so.
+    /// Looks for inputs that satisfy one of the open disjuncts. `accept` is shown every input that seems to and ends the
+    /// attack by returning true. Depends on nothing but the query, the seed, and when `stop` says so.
     pub(crate) fn run(&self, stop: impl Fn() -> bool, mut accept: impl FnMut(&Point) -> bool) {
         let shallow = Shallow::new(self.query);
         let aim = |&disjunct: &usize| {

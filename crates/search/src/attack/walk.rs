@@ -131,7 +131,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Steps downwards; true when `accept` is content with what a lane has reached. The least value of each lane and where it was are kept in `best`.
+    /// Steps downwards; true when `accept` is content with what a lane has reached. The least value of each lane and
+    /// where it was are kept in `best`.
     pub(super) fn descend(
         &mut self,
         used: usize,
@@ -179,7 +180,8 @@ impl<'a> Walk<'a> {
         false
     }
 
-    /// Makes the slopes of lanes that need not be careful what they were, times `share`, plus what they are, each brought to the same size.
+    /// Makes the slopes of lanes that need not be careful what they were, times `share`, plus what they are, each brought
+    /// to the same size.
     fn keep_moving(&mut self, moving: &mut [Lanes], share: f32, excess: &[f32; LANES]) {
         let mut sizes = [f32::MIN_POSITIVE; LANES];
         for slope in &self.slope {
