@@ -1,6 +1,6 @@
 //! From query to outcome.
 
-use crate::attack;
+use crate::attack::{self, Strong};
 use crate::boxes;
 use crate::candidates::{Candidates, lock};
 use crate::clock::Clock;
@@ -19,6 +19,9 @@ use unmoved_check::{Certificate, Examiner, Prepared, Refusal, Step};
 use unmoved_core::EncodeError;
 use unmoved_ir::lower_max_pool;
 use unmoved_property::{Norm, Query, Reason, RegionKind, Verdict};
+
+/// The strong attack takes at most this part of the time that is left.
+const ATTACK_SHARE: u32 = 8;
 
 /// What the engines share.
 pub(crate) struct Work<'q, 'w> {
@@ -221,6 +224,10 @@ fn by_search(
             }
         } else if is_over(proof) {
             return Ended::OPEN;
+        } else if let Some(operations) = plan.attack() {
+            if attack_strongly(work, compact, &proof.open(), operations, found) {
+                return Ended::OPEN;
+            }
         } else if let Some(refinement) = plan.refinement() {
             let refined = refine(examiner, query.region(), refinement, || clock.is_out(), watch);
             plan.judge(&refined);
@@ -235,4 +242,21 @@ fn by_search(
         proof.reset();
         proof.close_by_rule(examiner);
     }
+}
+
+/// The strong attack on disjuncts that are open, within a small share of the time that is left. Whether it found a
+/// counterexample.
+fn attack_strongly(
+    work: &Work<'_, '_>,
+    compact: &Compact,
+    open: &[usize],
+    operations: f64,
+    found: &Mutex<Candidates>,
+) -> bool {
+    let (start, left) = (Instant::now(), work.clock.remaining());
+    let stop = || work.clock.is_out() || left.is_some_and(|left| start.elapsed() > left / ATTACK_SHARE);
+    let seed = work.options.attack.seed;
+    let strong = Strong { query: work.query, compact, open, starts: &[], operations, seed };
+    strong.run(stop, |input| lock(found).accept(work.query, input));
+    lock(found).counterexample.is_some()
 }

@@ -19,6 +19,7 @@ pub(crate) struct Plan {
     /// Whether semidefinite bounds are still to be tried upon the bounds as they are.
     relaxation: Relaxation,
     tried: bool,
+    attacked: bool,
     enough: f32,
 }
 
@@ -26,6 +27,10 @@ pub(crate) struct Plan {
 const FIRST: f64 = 2e10;
 /// The share of it before semidefinite bounds, which close in one go most of what takes longer.
 const BEFORE_SEMIDEFINITE: f64 = 0.125;
+/// The same before the strong attack.
+const BEFORE_ATTACK: f64 = 0.25;
+/// Operations of that attack; most end sooner.
+const ATTACK: f64 = FIRST;
 /// What subproblems that wait may take up, about; beyond, the search dives.
 const MOST_OPEN_BYTES: usize = 1 << 30;
 /// How often a search that closes subproblems may go on for twice as long before a refinement.
@@ -45,6 +50,7 @@ impl Plan {
             refined: false,
             relaxation: options.relaxation,
             tried: false,
+            attacked: false,
             enough: ENOUGH[0],
         }
     }
@@ -55,17 +61,19 @@ impl Plan {
         let node = (compact.operations() * steps / LANES).max(1) as f64;
         let turn = match () {
             () if self.is_semidefinite(compact) => BEFORE_SEMIDEFINITE,
+            () if !self.attacked => BEFORE_ATTACK,
             () if self.refined => GROWTH,
             () => 1.0,
         };
         let planned = if self.is_last(compact) { usize::MAX } else { (FIRST * turn / node) as usize + LANES };
+        let is_fixed = !self.attacked || self.refinements.is_empty() || self.most <= planned;
         Effort {
             root_steps: 20,
             steps,
             enough: self.enough,
             threads: self.threads,
             most: self.most.min(planned),
-            extensions: if self.refinements.is_empty() || self.most <= planned { 0 } else { EXTENSIONS },
+            extensions: if is_fixed { 0 } else { EXTENSIONS },
             most_open: MOST_OPEN_BYTES / (4 * compact.unstable().len() + 256),
             all: true,
         }
@@ -86,6 +94,11 @@ impl Plan {
         f64::from(self.enough)
     }
 
+    /// Operations of an attack on what a first search has left open, once: what comes next may be long.
+    pub(crate) fn attack(&mut self) -> Option<f64> {
+        (!std::mem::replace(&mut self.attacked, true)).then_some(ATTACK)
+    }
+
     /// The refinement that comes next, if there is one.
     pub(crate) fn refinement(&mut self) -> Option<Refinement> {
         let nodes = self.refinements.pop()?;
@@ -103,7 +116,7 @@ impl Plan {
 
     /// Whether nothing comes after the next search.
     pub(crate) fn is_last(&self, compact: &Compact) -> bool {
-        self.refinements.is_empty() && !self.is_semidefinite(compact)
+        self.attacked && self.refinements.is_empty() && !self.is_semidefinite(compact)
     }
 
     pub(crate) fn is_refined(&self) -> bool {

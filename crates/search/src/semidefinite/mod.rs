@@ -7,7 +7,7 @@
 mod leaf;
 mod open;
 
-use crate::attack;
+use crate::attack::{self, Strong};
 use crate::bab::Goal;
 use crate::candidates::{Candidates, lock};
 use crate::decide::Work;
@@ -20,7 +20,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use unmoved_bounds::engine::{Compact, LANES, Side, Split};
 use unmoved_bounds::semidefinite::{Ascent, Program, Rows};
 use unmoved_check::{Bounds, Examiner};
-use unmoved_property::Query;
+use unmoved_property::Point;
 
 /// Steps of each round of an ascent, at the root and below it, and the most rounds.
 const STEPS: [usize; 2] = [150, 80];
@@ -31,9 +31,12 @@ const LENGTHS: [f32; 3] = [1.0, 0.5, 0.3];
 const HOPE: f64 = 4.0;
 /// The share of the linear relaxation's distance to zero that the first round must make good for more to be spent.
 const PAYS: f64 = 0.25;
-/// Steps of the attack from what the relaxation takes for bad inputs, and on which subproblems, beside the roots.
+/// Operations of the attack at the root from what the relaxation takes for bad inputs; below it, steps and on which subproblems.
+const ATTACK_OPERATIONS: f64 = 5e9;
 const ATTACK_STEPS: usize = 40;
 const ATTACK_EVERY: usize = 8;
+/// How far the starts are from the relaxation's mean at most, in the other components of its vectors.
+const MOST_SPREAD: f32 = 4.0;
 
 /// Networks for which [`Relaxation::Auto`] tries it: with at most so many layers of unstable ReLUs, at least so many of them, and at most so many
 /// coefficients in all rows.
@@ -148,10 +151,6 @@ impl Search<'_> {
         self.work.clock.is_out()
     }
 
-    fn query(&self) -> &Query {
-        self.work.query
-    }
-
     fn run(&self) {
         let _guard = Guard(self);
         while let Some(open) = self.take() {
@@ -214,7 +213,7 @@ impl Search<'_> {
             }
             last = value;
         }
-        if self.is_out() || (self.is_worth_an_attack(is_root) && self.attack(&ascent, open.goal)) {
+        if self.is_out() || self.attack(&ascent, open.goal, is_root) {
             return self.stop();
         }
         let (Some(relu), value) = (ascent.branch(), ascent.value().max(shown)) else {
@@ -243,26 +242,34 @@ impl Search<'_> {
         self.insists || value >= (1.0 - PAYS) * linear
     }
 
-    fn is_worth_an_attack(&self, is_root: bool) -> bool {
-        is_root || self.lock().bounded.is_multiple_of(ATTACK_EVERY)
-    }
-
-    /// From the mean of the relaxation and from what else it holds. True if it found a counterexample.
-    fn attack(&self, ascent: &Ascent<'_>, goal: usize) -> bool {
-        let mut random = fastrand::Rng::with_seed(self.work.options.attack.seed);
+    /// From the mean of the relaxation and from what else it holds: at the root strongly, below it now and then. True if it found a counterexample.
+    fn attack(&self, ascent: &Ascent<'_>, goal: usize, is_root: bool) -> bool {
+        if !is_root && !self.lock().bounded.is_multiple_of(ATTACK_EVERY) {
+            return false;
+        }
+        let (query, disjunct) = (self.work.query, self.disjuncts[goal]);
+        let seed = self.work.options.attack.seed;
+        let mut random = fastrand::Rng::with_seed(seed);
         let start = |lane: usize| {
-            let mut x = attack::centre(self.query());
-            let spread = lane as f32 / LANES as f32;
-            let rounded = ascent.rounded(|| 4.0 * spread * (2.0 * random.f32() - 1.0));
+            let mut x = attack::centre(query);
+            let spread = MOST_SPREAD * lane as f32 / LANES as f32;
+            let rounded = ascent.rounded(|| spread * (2.0 * random.f32() - 1.0));
             rounded.for_each(|(k, v)| x[k as usize] = f64::from(v));
-            (self.disjuncts[goal], x)
+            (disjunct, x)
         };
         let starts: Vec<(usize, Vec<f64>)> = (0..LANES).map(start).collect();
         let mut accepted = false;
-        attack::seek_from(self.query(), self.compact, &starts, ATTACK_STEPS, |input| {
-            accepted = lock(self.found).accept(self.query(), input);
+        let accept = |input: &Point| {
+            accepted = lock(self.found).accept(query, input);
             accepted
-        });
+        };
+        if is_root {
+            let (open, operations) = (&[disjunct], ATTACK_OPERATIONS);
+            Strong { query, compact: self.compact, open, starts: &starts, operations, seed }
+                .run(|| self.is_out(), accept);
+        } else {
+            attack::seek_from(query, self.compact, &starts, ATTACK_STEPS, accept);
+        }
         accepted
     }
 }

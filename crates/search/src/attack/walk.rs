@@ -1,135 +1,47 @@
-//! Projected gradient descent on the constraints of the unsafe set (Madry et al., ICLR 2018), sixteen starts at a time.
-//!
-//! An attack proposes; [`unmoved_check::replay`] disposes. Nothing found here is reported before it was replayed exactly.
+//! Sixteen points that go down the constraints of the unsafe set together.
 
-use crate::candidates::{Candidates, seems_unsafe};
-use crate::outcome::{DecidedBy, Outcome, SearchError};
-use unmoved_bounds::engine::{Compact, Known, LANES, Lanes, Probe};
-use unmoved_check::Examiner;
-use unmoved_ir::{IrError, NodeId, Rational};
-use unmoved_property::{Conjunction, FloatBox, Norm, Point, Query, Reason, RegionKind, Verdict};
+use unmoved_bounds::engine::{Compact, LANES, Lanes, Probe};
+use unmoved_ir::Rational;
+use unmoved_property::{Conjunction, FloatBox, Norm, Point, Query, RegionKind};
 
-/// How hard to try.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AttackOptions {
-    /// Gradient steps from each start.
-    pub steps: usize,
-    /// Starts per disjunct: the centre first, then random points.
-    pub restarts: usize,
-    /// Seed of the random starts.
-    pub seed: u64,
-}
-
-impl Default for AttackOptions {
-    fn default() -> Self {
-        Self { steps: 30, restarts: 16, seed: 0 }
-    }
-}
-
-impl AttackOptions {
-    /// Many times the effort, from other points.
-    pub(crate) fn harder(self) -> Self {
-        Self { steps: 4 * self.steps, restarts: 4 * self.restarts, seed: self.seed.wrapping_add(1) }
-    }
-}
-
-/// The first step as a share of the region's extent: from random points, and from points that are thought to be good.
-const LENGTH: f64 = 0.5;
-const LENGTH_NEAR: f64 = 0.1;
 /// How far a step goes that would take a constraint to zero.
 const PAST: f32 = 1.5;
-/// Each step is this share of the one before.
+/// Each step of a short attack is this share of the one before.
 const DECAY: f64 = 0.97;
 
-/// Looks for a counterexample and for nothing else: the answer is `Violated`, replayed exactly, or `Unknown`.
-///
-/// # Errors
-/// Only for what makes the question itself unworkable.
-pub fn attack(query: &Query, options: &AttackOptions) -> Result<Outcome, SearchError> {
-    let outcome = Outcome::open(query.unsafe_set().len());
-    let mut found = Candidates::default();
-    if at_centre(query, &mut found)? {
-        return Ok(found.into_outcome(outcome, DecidedBy::Centre));
+/// How a descent goes.
+pub(super) struct Pace {
+    pub(super) steps: usize,
+    /// The first step of each lane as a share of the region's extent.
+    pub(super) lengths: [f64; LANES],
+    /// Each step is this share of the one before.
+    pub(super) decay: f64,
+    /// How soft slopes are at first ([`Probe::soften`]); in the last quarter they jump.
+    pub(super) soft: f32,
+    /// The share of the last direction that is kept (Dong et al., CVPR 2018).
+    pub(super) momentum: f32,
+}
+
+impl Pace {
+    /// Plain gradients.
+    pub(super) fn plain(steps: usize, length: f64) -> Self {
+        Self { steps, lengths: [length; LANES], decay: DECAY, soft: 0.0, momentum: 0.0 }
     }
-    let compact = compact(&Examiner::new(query)?, query);
-    let disjuncts: Vec<usize> = (0..query.unsafe_set().len()).collect();
-    seek(query, &compact, &disjuncts, *options, || false, |input| found.accept(query, input));
-    let starts = options.restarts.saturating_mul(disjuncts.len());
-    let nothing = Reason::NotFound { starts, steps: options.steps };
-    let reason = found.f32_only.take().map_or(nothing, Reason::F32Only);
-    Ok(found.into_outcome(Outcome { verdict: Verdict::Unknown(reason), ..outcome }, DecidedBy::Attack))
-}
 
-/// Whether the centre of the region is a counterexample.
-pub(crate) fn at_centre(query: &Query, found: &mut Candidates) -> Result<bool, IrError> {
-    let Some(input) = query.region().nearest_inside(&centre(query)) else { return Ok(false) };
-    Ok(seems_unsafe(query, &input.nearest)? && found.accept(query, &input))
-}
-
-/// The network cut down by the bounds that the examiner has.
-pub(crate) fn compact(examiner: &Examiner<'_>, query: &Query) -> Compact {
-    Compact::new(examiner.lowered(), query.region(), known(examiner))
-}
-
-/// The bounds that the examiner has.
-pub(crate) fn known<'e>(examiner: &'e Examiner<'_>) -> impl Fn(NodeId) -> Option<Known<'e>> + Copy {
-    let bounds = examiner.bounds();
-    move |id: NodeId| bounds[id.0].as_ref().map(|b| Known { lower: &b.lower, upper: &b.upper })
-}
-
-/// Looks for inputs that satisfy one of the given disjuncts. `accept` is shown every input that seems to, float32 where the region allows it,
-/// and ends the attack by returning true.
-pub(crate) fn seek(
-    query: &Query,
-    compact: &Compact,
-    disjuncts: &[usize],
-    options: AttackOptions,
-    out_of_time: impl Fn() -> bool,
-    mut accept: impl FnMut(&Point) -> bool,
-) {
-    let mut random = fastrand::Rng::with_seed(options.seed);
-    let mut starts = (0..options.restarts).flat_map(|restart| disjuncts.iter().map(move |&d| (restart, d)));
-    let mut walk = Walk::new(query, compact);
-    loop {
-        let starts: Vec<(usize, usize)> = starts.by_ref().take(LANES).collect();
-        if starts.is_empty() {
-            return;
-        }
-        for (lane, &(restart, disjunct)) in starts.iter().enumerate() {
-            let x = if restart == 0 { centre(query) } else { query.region().sample(|| random.f64()) };
-            walk.start(lane, &query.unsafe_set()[disjunct], &x);
-            walk.careful[lane] = restart % 2 == 1;
-        }
-        if walk.descend(starts.len(), LENGTH, options.steps, &out_of_time, &mut accept) || out_of_time() {
-            return;
-        }
+    fn soft_at(&self, step: usize) -> f32 {
+        self.soft * (1.0 - step as f32 / (0.75 * self.steps as f32)).max(0.0)
     }
 }
 
-/// The same from given points, at most [`LANES`], each with the disjunct that it is to satisfy.
-pub(crate) fn seek_from(
-    query: &Query,
-    compact: &Compact,
-    starts: &[(usize, Vec<f64>)],
-    steps: usize,
-    mut accept: impl FnMut(&Point) -> bool,
-) {
-    let mut walk = Walk::new(query, compact);
-    for (lane, (disjunct, x)) in starts.iter().enumerate() {
-        walk.start(lane, &query.unsafe_set()[*disjunct], x);
-    }
-    walk.descend(starts.len(), LENGTH_NEAR, steps, &|| false, &mut accept);
+/// The best point of a lane; none yet where the value is infinite.
+#[derive(Debug, Clone)]
+pub(super) struct Best {
+    pub(super) value: f32,
+    pub(super) x: Vec<f64>,
 }
 
-/// The middle of the region.
-pub(crate) fn centre(query: &Query) -> Vec<f64> {
-    match query.region().kind() {
-        RegionKind::Ball { centre, .. } => centre.clone(),
-        RegionKind::Box { .. } => {
-            let b = query.region().enclosing_box();
-            b.lower.iter().zip(&b.upper).map(|(l, u)| l + (u - l) / 2.0).collect()
-        }
-    }
+impl Best {
+    pub(super) const NONE: Self = Self { value: f32::INFINITY, x: Vec::new() };
 }
 
 /// A constraint `outputs . y + inputs . x + constant <= 0` in floats.
@@ -159,7 +71,7 @@ pub(crate) struct Walk<'a> {
     coefficients: Vec<Lanes>,
     targets: Vec<Vec<Target>>,
     /// Lanes that go no farther than a little past the constraint that leads: between two constraints there may be little room.
-    careful: [bool; LANES],
+    pub(super) careful: [bool; LANES],
 }
 
 impl<'a> Walk<'a> {
@@ -219,15 +131,19 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn descend(
+    /// Steps downwards; true when `accept` is content with what a lane has reached. The least value of each lane and
+    /// where it was are kept in `best`.
+    pub(super) fn descend(
         &mut self,
         used: usize,
-        mut length: f64,
-        steps: usize,
+        pace: &Pace,
+        mut best: Option<&mut [Best; LANES]>,
         out_of_time: &impl Fn() -> bool,
         accept: &mut impl FnMut(&Point) -> bool,
     ) -> bool {
-        for step in 0..=steps {
+        let mut moving = vec![Lanes::splat(0.0); if pace.momentum > 0.0 { self.x.len() } else { 0 }];
+        let mut lengths = pace.lengths;
+        for step in 0..=pace.steps {
             let leaders = self.lead(used);
             let mut excess = [f32::INFINITY; LANES];
             let mut reached = Vec::new();
@@ -235,11 +151,14 @@ impl<'a> Walk<'a> {
                 if leaders[lane].is_none_or(|(_, g)| g <= 0.0) {
                     reached.push(lane);
                 }
-                if let Some((_, value)) = leaders[lane]
-                    && self.careful[lane]
-                    && self.targets[lane].len() > 1
-                {
+                let Some((_, value)) = leaders[lane] else { continue };
+                if self.careful[lane] && self.targets[lane].len() > 1 {
                     excess[lane] = value;
+                }
+                if let Some(best) = best.as_deref_mut()
+                    && value < best[lane].value
+                {
+                    best[lane] = Best { value, x: self.lane(lane) };
                 }
             }
             for lane in reached {
@@ -247,19 +166,39 @@ impl<'a> Walk<'a> {
                     return true;
                 }
             }
-            if step == steps || out_of_time() {
+            if step == pace.steps || out_of_time() {
                 break;
             }
+            self.soften(pace.soft_at(step));
             self.gradients(&leaders);
-            self.advance(used, length, &excess);
-            length *= DECAY;
+            if pace.momentum > 0.0 {
+                self.keep_moving(&mut moving, pace.momentum, &excess);
+            }
+            self.advance(used, &lengths, &excess);
+            lengths.iter_mut().for_each(|length| *length *= pace.decay);
         }
         false
     }
 
-    /// One step of steepest descent in the region's own norm, `length` as a share of its extent, or where that is less as far as
+    /// Makes the slopes of lanes that need not be careful what they were, times `share`, plus what they are, each brought
+    /// to the same size.
+    fn keep_moving(&mut self, moving: &mut [Lanes], share: f32, excess: &[f32; LANES]) {
+        let mut sizes = [f32::MIN_POSITIVE; LANES];
+        for slope in &self.slope {
+            sizes.iter_mut().zip(&slope.0).for_each(|(size, s)| *size += s.abs());
+        }
+        let free = excess.map(|e| e == f32::INFINITY);
+        for (moving, slope) in moving.iter_mut().zip(&mut self.slope) {
+            for lane in (0..LANES).filter(|&lane| free[lane]) {
+                moving.0[lane] = share * moving.0[lane] + slope.0[lane] / sizes[lane];
+                slope.0[lane] = moving.0[lane];
+            }
+        }
+    }
+
+    /// One step of steepest descent in the region's own norm, of the given lengths as shares of its extent, or where that is less as far as
     /// takes the constraint to a little below zero.
-    fn advance(&mut self, used: usize, length: f64, excess: &[f32; LANES]) {
+    fn advance(&mut self, used: usize, lengths: &[f64; LANES], excess: &[f32; LANES]) {
         let region = self.query.region();
         let limits = region.enclosing_box();
         let RegionKind::Ball { norm: norm @ (Norm::L1 | Norm::L2), eps, .. } = region.kind() else {
@@ -269,7 +208,7 @@ impl<'a> Walk<'a> {
                 let width = width(ends);
                 fall.iter_mut().zip(&slope.0).for_each(|(fall, s)| *fall += width * s.abs());
             }
-            let mut lengths = [length as f32; LANES];
+            let mut lengths = lengths.map(|length| length as f32);
             for (lane, length) in lengths.iter_mut().enumerate() {
                 *length = length.min(PAST * excess[lane] / fall[lane].max(f32::MIN_POSITIVE));
             }
@@ -296,7 +235,8 @@ impl<'a> Walk<'a> {
                 Norm::L1 => slope.iter().fold(0.0, |most: f64, s| most.max(s.abs())),
                 _ => slope.iter().map(|s| s * s).sum::<f64>().sqrt(),
             };
-            let radius = (length * eps.to_f64()).min(f64::from(PAST * excess[lane]) / fall.max(f64::MIN_POSITIVE));
+            let radius =
+                (lengths[lane] * eps.to_f64()).min(f64::from(PAST * excess[lane]) / fall.max(f64::MIN_POSITIVE));
             let mut x = self.lane(lane);
             match norm {
                 Norm::L1 => move_l1(&mut x, &slope, limits, radius),
