@@ -16,8 +16,18 @@ pub(crate) struct Plan {
     refinements: Vec<usize>,
     refined: bool,
     enough: f32,
+    steps: Steps,
 }
 
+/// Steps of the ascent, at the roots and at every other subproblem.
+struct Steps {
+    search: [usize; 2],
+    refinement: [usize; 2],
+}
+
+const STEPS: Steps = Steps { search: [20, 8], refinement: [20, 10] };
+/// Where max-pools compare elements one after the other, multipliers take longer to come through.
+const STEPS_OF_MAXIMA: Steps = Steps { search: [200, 16], refinement: [100, 16] };
 /// Operations of the first search: about a quarter of a second's worth on two cores.
 const FIRST: f64 = 2e10;
 /// What subproblems that wait may take up, about; beyond, the search dives.
@@ -32,12 +42,20 @@ const ENOUGH: [f32; 2] = [1e-5, 1e-2];
 impl Plan {
     pub(crate) fn new(examiner: &Examiner<'_>, options: &Options) -> Self {
         let refinements = if refine::is_possible(examiner.lowered()) { vec![2000, 200] } else { Vec::new() };
-        Self { threads: options.threads, most: options.subproblems, refinements, refined: false, enough: ENOUGH[0] }
+        let steps = if examiner.lowered().maxima.is_empty() { STEPS } else { STEPS_OF_MAXIMA };
+        Self {
+            threads: options.threads,
+            most: options.subproblems,
+            refinements,
+            refined: false,
+            enough: ENOUGH[0],
+            steps,
+        }
     }
 
     /// The next search.
     pub(crate) fn effort(&self, compact: &Compact) -> Effort {
-        let steps = 8;
+        let [root_steps, steps] = self.steps.search;
         let node = (compact.operations() * steps / LANES).max(1) as f64;
         let turn = if self.refined { GROWTH } else { 1.0 };
         let planned = match self.refinements.len() {
@@ -45,7 +63,7 @@ impl Plan {
             _ => (FIRST * turn / node) as usize + LANES,
         };
         Effort {
-            root_steps: 20,
+            root_steps,
             steps,
             enough: self.enough,
             threads: self.threads,
@@ -60,7 +78,7 @@ impl Plan {
     pub(crate) fn refinement(&mut self) -> Option<Refinement> {
         let nodes = self.refinements.pop()?;
         self.refined = true;
-        Some(Refinement { nodes, threads: self.threads })
+        Some(Refinement { nodes, steps: self.steps.refinement, threads: self.threads })
     }
 
     /// Refines no more if the last time has not paid.

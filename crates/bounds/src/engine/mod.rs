@@ -10,7 +10,7 @@ mod measure;
 mod passes;
 mod probe;
 
-pub use compact::{Compact, Known, Unstable};
+pub use compact::{Compact, Known, Unstable, phase};
 pub use descent::{Ascent, At, Descent, Form, Side, Split, Subproblem};
 pub use kernel::{LANES, Lanes};
 pub use measure::Product;
