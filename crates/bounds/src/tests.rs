@@ -1,11 +1,24 @@
 mod edges;
 mod engine;
+mod semidefinite;
+pub(crate) mod shallow;
 mod soundness;
 mod values;
 
+use crate::engine::{Compact, Known};
+use crate::{Propagation, Tier};
 use unmoved_ir::testing::Rng;
-use unmoved_ir::{Exact, Rational};
+use unmoved_ir::{Exact, Lowered, Rational};
 use unmoved_property::{InputRegion, Norm};
+
+/// What is left of a network on a region, by its linear bounds.
+fn cut(lowered: &Lowered, region: &InputRegion) -> Compact {
+    let propagation = Propagation::new(lowered, region, Tier::Linear);
+    Compact::new(lowered, region, |id| {
+        let bounds = propagation.bounds(id);
+        Some(Known { lower: &bounds.lower, upper: &bounds.upper })
+    })
+}
 
 /// A region of one of four kinds around a point of the unit cube.
 fn random_region(rng: &mut Rng, n: usize) -> InputRegion {

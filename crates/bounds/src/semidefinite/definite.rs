@@ -35,7 +35,11 @@ impl Arrow {
     }
 
     /// Whether the factorisation comes to its end: then the matrix is positive definite, but for rounding. A row of the first part that is zero is passed over.
-    pub(super) fn is_definite(mut self) -> bool {
+    pub(super) fn factorises(mut self) -> bool {
+        // Not so for NaN.
+        if !self.first.iter().all(|d| *d >= 0.0) {
+            return false;
+        }
         let scale: Vec<f64> = self.first.iter().map(|d| if *d > 0.0 { 1.0 / d.sqrt() } else { 0.0 }).collect();
         for k in 0..self.other.len() {
             self.row(k).0.iter_mut().zip(&scale).for_each(|(entry, s)| *entry *= s);
@@ -73,8 +77,7 @@ impl WithSimd for Complete<'_> {
                 }
                 let [square] = products::<S, 1>(simd, row, stride, &row[..finished(k)]);
                 let pivot = diagonal[k] - square;
-                // Not so for NaN.
-                if !(pivot > 0.0) {
+                if pivot.is_nan() || pivot <= 0.0 {
                     return false;
                 }
                 diagonal[k] = pivot.sqrt();

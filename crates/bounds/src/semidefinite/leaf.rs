@@ -69,13 +69,13 @@ impl Leaf {
             let number = relu as usize;
             let nu = adjoint[number] + multipliers.chord[k] - multipliers.zero[k] - multipliers.line[k];
             let column = program.column[k];
-            let kappa = kappa[column] / (program.radius[column] * program.radius[column]);
+            let kappa = unscaled(kappa[column], program.radius[column]);
             Lifted { relu, mu: mu[number], nu, product: multipliers.product[k], kappa }
         });
         let signed = program.fixed.iter().zip(&multipliers.sign).filter(|(_, sign)| **sign != 0.0);
         let of_input = |(i, &position): (usize, &u32)| {
             let radius = program.radius[i];
-            (position, if radius > 0.0 { kappa[i] / (radius * radius) } else { 0.0 })
+            (position, if radius > 0.0 { unscaled(kappa[i], radius) } else { 0.0 })
         };
         Self {
             lifted: lifted.collect(),
@@ -85,4 +85,9 @@ impl Leaf {
             ball: multipliers.ball[0],
         }
     }
+}
+
+/// The multiplier of a variable's own range. Where that is so narrow that its square is lost the largest is large enough.
+fn unscaled(kappa: f32, radius: f32) -> f32 {
+    (kappa / (radius * radius)).min(f32::MAX)
 }

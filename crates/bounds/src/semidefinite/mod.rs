@@ -26,6 +26,9 @@ mod rows;
 mod spectrum;
 mod vectors;
 
+#[cfg(test)]
+mod tests;
+
 pub use ascent::Ascent;
 pub use leaf::{Leaf, Lifted};
 pub use multipliers::Found;

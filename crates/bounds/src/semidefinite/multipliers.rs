@@ -1,6 +1,7 @@
 //! The multipliers of the constraints that tie a ReLU to its pre-activation, and the steps by which they grow better.
 
 use super::kernel::Transposed;
+use super::leaf::Adjoints;
 use super::program::Program;
 use super::vectors::Vectors;
 use crate::engine::Side;
@@ -75,7 +76,6 @@ impl Multipliers {
         let mut start = Self::zeros(program);
         let mut scale = Self::zeros(program);
         let mut linear = program.linear.clone();
-        let mut sum = 0.0;
         for group in program.groups.iter().rev() {
             let mut size = 1e-20;
             for k in group.clone() {
@@ -100,9 +100,10 @@ impl Multipliers {
             }
             scale.product[group.clone()].fill(size / width);
             start.product[group.clone()].fill(FIRST_PRODUCT * size / width);
-            sum += size;
         }
-        scale.sign.fill(sum / program.groups.len().max(1) as f32);
+        // What is fixed has its share of the form, even where nothing else is left.
+        let Adjoints { adjoint, .. } = Adjoints::new(program, &start);
+        scale.sign.fill(adjoint.iter().map(|a| a.abs()).sum::<f32>() / adjoint.len() as f32);
         if let Some(ball) = &program.rows.ball {
             // The linear bound over the ball is that of its quadratic with this multiplier.
             let inputs = linear[..program.inputs].iter().zip(&program.radius).filter(|(_, r)| **r > 0.0);

@@ -63,7 +63,7 @@ impl<'a> Matrix<'a> {
         let (of_inputs, of_lifted) = arrow.row(lifted);
         of_inputs.iter_mut().zip(self.linear).for_each(|(entry, q)| *entry = f64::from(*q));
         of_lifted.iter_mut().zip(&self.program.column).for_each(|(entry, &c)| *entry = f64::from(self.linear[c]));
-        arrow.is_definite()
+        arrow.factorises()
     }
 
     fn multiply(&self, x: &[f32], room: &mut Room) {

@@ -1,8 +1,7 @@
 //! The fast engine against the plain definitions of what it computes.
 
 use super::*;
-use crate::engine::{Ascent, Compact, Descent, Form, Known, LANES, Lanes, Probe, Side, Split, Subproblem, phase};
-use crate::{Propagation, Tier};
+use crate::engine::{Ascent, Descent, Form, LANES, Lanes, Probe, Side, Split, Subproblem, phase};
 use unmoved_ir::testing::{Recipe, random_network};
 use unmoved_ir::{Lowered, Network, lower_max_pool};
 
@@ -15,11 +14,7 @@ struct Case {
 fn case(rng: &mut Rng) -> Case {
     let lowered = lower_max_pool(&random_network(rng, &Recipe::default())).unwrap();
     let region = random_region(rng, lowered.network.input().shape.len());
-    let propagation = Propagation::new(&lowered, &region, Tier::Linear);
-    let compact = Compact::new(&lowered, &region, |id| {
-        let bounds = propagation.bounds(id);
-        Some(Known { lower: &bounds.lower, upper: &bounds.upper })
-    });
+    let compact = cut(&lowered, &region);
     Case { lowered, region, compact }
 }
 

@@ -177,6 +177,8 @@ impl Search<'_> {
             }
             match state.take() {
                 Some(open) => return Some(open),
+                // What was left may have been of goals that are not wanted any more.
+                None if state.is_over() => return None,
                 None => state = self.changed.wait(state).unwrap_or_else(|e| e.into_inner()),
             }
         }
@@ -225,11 +227,11 @@ impl Search<'_> {
         if is_root {
             state.margins[open.goal] = shown;
         }
-        let children = cases.into_iter().zip([Side::Inactive, Side::Active]).map(|(place, side)| {
+        let child = |k: usize, side| {
             let splits = open.splits.iter().copied().chain([Split { relu, side }]).collect();
-            Open { value, place, goal: open.goal, splits, found: Some(parent.clone()) }
-        });
-        state.split(children);
+            Open { value, place: cases[k], goal: open.goal, splits, found: Some(parent.clone()) }
+        };
+        state.split(open.goal, [child(0, Side::Inactive), child(1, Side::Active)]);
     }
 
     fn tree(&self) -> MutexGuard<'_, Tree> {

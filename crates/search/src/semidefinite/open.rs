@@ -99,14 +99,10 @@ impl State {
         self.bounded += 1;
     }
 
-    pub(super) fn split(&mut self, children: impl Iterator<Item = Open>) {
-        for child in children {
-            self.unfinished[child.goal] += 1;
-            self.heap.push(child);
-        }
-        if let Some(open) = self.heap.peek() {
-            debug_assert!(self.unfinished[open.goal] > 0);
-        }
+    /// One that was taken falls into these two.
+    pub(super) fn split(&mut self, goal: usize, children: [Open; 2]) {
+        self.unfinished[goal] += 1;
+        self.heap.extend(children);
     }
 
     /// A subproblem is proved; at the root, with this bound.
