@@ -233,13 +233,13 @@ fn by_search(
             plan.judge(&refined);
             proof.outcome.subproblems += refined.subproblems;
             *compact = attack::compact(examiner, query);
+            proof.reset();
         } else if is_last {
             // A part is left that nothing proves: it may hold what the first attack has missed.
             let harder = options.attack.harder();
             attack::seek(query, compact, &proof.open(), harder, || clock.is_out(), |x| lock(found).accept(query, x));
             return Ended::OPEN;
         }
-        proof.reset();
         proof.close_by_rule(examiner);
     }
 }

@@ -1,7 +1,7 @@
 //! The ascent: better multipliers for the vectors as they are, better vectors for the multipliers as they are, in turns.
 
 use super::leaf::{Adjoints, Leaf};
-use super::multipliers::{Coefficients, Found, Multipliers, Steps};
+use super::multipliers::{Coefficients, Found, Mean, Multipliers, Steps};
 use super::program::Program;
 use super::spectrum::Matrix;
 use super::vectors::{RANK, Vectors};
@@ -72,8 +72,10 @@ impl<'p> Ascent<'p> {
     }
 
     /// Takes so many steps, each shorter than the one before; `stop` ends it early. `length` is 1 for an ascent that has all before it.
+    /// What the second half of the steps came by is averaged: where the best multipliers lie between kinks, steps go to and fro.
     pub fn climb(&mut self, steps: usize, length: f32, stop: impl Fn() -> bool) {
         let mut ascent = Steps::new(self.program, self.scale.clone());
+        let mut mean = Mean::default();
         for step in 0..steps {
             if step.is_multiple_of(16) && stop() {
                 break;
@@ -82,6 +84,13 @@ impl<'p> Ascent<'p> {
             ascent.take(&mut self.multipliers, &mut self.gradient, LENGTH * length * left);
             self.vectors.shake(self.program, &mut self.random, SHAKE * left);
             self.settle(1);
+            if step >= steps / 2 {
+                mean.add(&mut self.multipliers);
+            }
+        }
+        if let Some(mean) = mean.take() {
+            self.multipliers = mean;
+            self.settle(LAST_SWEEPS[0]);
         }
     }
 

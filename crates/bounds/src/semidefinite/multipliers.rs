@@ -224,6 +224,33 @@ impl Multipliers {
     }
 }
 
+/// The mean of some multipliers.
+#[derive(Default)]
+pub(super) struct Mean {
+    sum: Option<Multipliers>,
+    count: f32,
+}
+
+impl Mean {
+    pub(super) fn add(&mut self, multipliers: &mut Multipliers) {
+        self.count += 1.0;
+        match &mut self.sum {
+            None => self.sum = Some(multipliers.clone()),
+            Some(sum) => {
+                for (sum, list) in sum.lists().into_iter().zip(multipliers.lists()) {
+                    sum.iter_mut().zip(list).for_each(|(sum, m)| *sum += *m);
+                }
+            }
+        }
+    }
+
+    pub(super) fn take(mut self) -> Option<Multipliers> {
+        let lists = self.sum.as_mut().map(Multipliers::lists);
+        lists.into_iter().flatten().for_each(|list| list.iter_mut().for_each(|m| *m /= self.count));
+        self.sum
+    }
+}
+
 /// The first multiplier of a product, as a share of a step's size.
 const FIRST_PRODUCT: f32 = 0.1;
 

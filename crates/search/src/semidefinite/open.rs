@@ -82,11 +82,14 @@ impl State {
         }
     }
 
-    /// The next subproblem of a goal that is still wanted.
+    /// The next subproblem of a goal that is still wanted. Where one group will not be proved, what others have at their roots may still be of use
+    /// to other means, but is not worth splits.
     pub(super) fn take(&mut self) -> Option<Open> {
+        let is_lost = self.proved.iter().zip(&self.hopes).any(|(proved, hopes)| !proved && *hopes == 0);
         loop {
             let open = self.heap.pop()?;
-            if !self.proved[self.groups[open.goal]] && !self.given_up[open.goal] {
+            let is_wanted = !self.proved[self.groups[open.goal]] && !self.given_up[open.goal];
+            if is_wanted && !(is_lost && open.found.is_some()) {
                 self.busy += 1;
                 return Some(open);
             }
@@ -128,11 +131,10 @@ impl State {
         self.stopped = true;
     }
 
-    /// Nothing is left to do, or nothing that helps: all must be proved.
+    /// Nothing is left to do.
     pub(super) fn is_over(&self) -> bool {
         let done = self.proved.iter().all(|p| *p);
-        let is_lost = self.proved.iter().zip(&self.hopes).any(|(proved, hopes)| !proved && *hopes == 0);
-        self.stopped || done || is_lost || (self.heap.is_empty() && self.busy == 0)
+        self.stopped || done || (self.heap.is_empty() && self.busy == 0)
     }
 
     pub(super) fn progress(&self) -> Progress {
