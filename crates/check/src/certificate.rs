@@ -107,8 +107,8 @@ pub struct Multipliers {
 pub struct QuadraticForm {
     /// The constraints and the multipliers of elements that are not lifted; those of lifted ones apply to what `nu` leaves.
     pub form: LinearForm,
-    /// The elements that are kept as variables, by ascending Relu: all those that are undecided and of which a lifted element
-    /// below is made, and any others.
+    /// The elements that are kept as variables, by ascending Relu. Undecided ones that are left out cost what they may differ from dead or
+    /// active, wherever a lifted element depends on them.
     pub lifted: Vec<Lifted>,
     /// The diagonal at the constant, `kappa_0 >= 0`.
     pub constant: f32,

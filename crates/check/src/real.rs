@@ -100,6 +100,11 @@ pub(crate) fn ceil<R: Real>(v: &R) -> f64 {
     0.0 - R::zero().minus(v).floor()
 }
 
+/// The absolute value.
+pub(crate) fn magnitude<R: Real>(v: R) -> R {
+    if v < R::zero() { R::zero().minus(&v) } else { v }
+}
+
 /// An upper bound of a sum of floats `>= 0`.
 pub(crate) fn sum_up(terms: impl Iterator<Item = f64>) -> f64 {
     let (sum, count) = terms.fold((0.0, 0), |(sum, count), term| (sum + term, count + 1));

@@ -197,14 +197,6 @@ pub enum WrongStep {
         /// They and the inputs.
         variables: usize,
     },
-    /// A lifted element depends on an undecided Relu that is not lifted.
-    #[error("element {index} of node {} is undecided and not lifted, but a lifted element depends on it", node.0)]
-    NotLifted {
-        /// The Relu.
-        node: NodeId,
-        /// The element.
-        index: u32,
-    },
     /// A quadratic form that is not convex even with its diagonal, or only by less than rounding can tell.
     #[error("the matrix is not positive definite")]
     NotDefinite,

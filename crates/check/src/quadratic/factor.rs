@@ -4,7 +4,7 @@
 //! arithmetic it is computed.
 
 use super::matrix::Matrix;
-use crate::real::{Real, add_up, ceil, gamma, inflate, mul_up, sane};
+use crate::real::{Real, add_up, ceil, gamma, inflate, magnitude, mul_up, sane};
 
 /// `G`, transposed. The inputs come first: their part is diagonal.
 struct Factor {
@@ -53,10 +53,6 @@ impl<R: Real> Matrix<R> {
         }
         ceil(&total)
     }
-}
-
-fn magnitude<R: Real>(v: R) -> R {
-    if v < R::zero() { R::zero().minus(&v) } else { v }
 }
 
 /// `r^T |M - G^T G| r` for any `G` that [`Factor::complete`] may give, entries of `M` being off by one rounding each: every difference is at most

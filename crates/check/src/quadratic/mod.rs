@@ -28,7 +28,7 @@ impl<R: Real, const B: usize> Checker<'_, R, B> {
             return Err(WrongStep::NoBall);
         }
         let (mut constant, gradient) = self.centred(&job, &variables);
-        let rows = self.prover.rows(&variables)?;
+        let rows = self.prover.rows(&variables);
         let (scene, _) = self.prover.single();
         add_products(&mut constant, &variables, &rows);
         let diagonal = f64::from(leaf.constant);

@@ -1,15 +1,13 @@
 //! Rows: what each lifted element is in terms of the inputs and the lifted elements before it.
 
 use super::variables::Variables;
-use crate::WrongStep;
 use crate::adjoint::{Adjoint, Incoming};
 use crate::backward::{Backward, Scene};
 use crate::layers::Image;
 use crate::propagate::{Prover, Walker};
 use crate::queue::share;
-use crate::real::{Real, Sums, inflate, mul_up};
+use crate::real::{Real, Sums, ceil, inflate, magnitude, mul_up};
 use crate::table::Bounds;
-use unmoved_ir::NodeId;
 
 /// On all points that obey the table, the element is `centre` plus the products of `coefficients` and the variables' distances from
 /// their centres, up to `error`.
@@ -20,22 +18,21 @@ pub(crate) struct Row<R> {
     pub(crate) error: f64,
 }
 
-/// How rows pass a Relu: nothing is relaxed.
+/// How rows pass a Relu.
 pub(crate) struct Lifting<'a, R, const B: usize> {
     variables: &'a Variables,
     /// What the rows have collected of each lifted variable.
     coefficients: Vec<[R; B]>,
-    /// An undecided element that is not lifted.
-    refused: Option<(usize, usize)>,
 }
 
 impl<'a, R: Real, const B: usize> Lifting<'a, R, B> {
     fn new(variables: &'a Variables) -> Self {
         let coefficients = vec![std::array::from_fn(|_| R::zero()); variables.lifted.len()];
-        Self { variables, coefficients, refused: None }
+        Self { variables, coefficients }
     }
 
-    /// The adjoint of a lifted element is its coefficient and goes no further; that of an active one passes on.
+    /// The adjoint of a lifted element is its coefficient and goes no further; that of an active one passes on. An undecided one that is not
+    /// lifted is taken for dead or active, whichever is nearer, and the difference charged: it may be undecided by rounding alone.
     #[inline(always)]
     pub(crate) fn through_relu(
         &mut self,
@@ -61,12 +58,17 @@ impl<'a, R: Real, const B: usize> Lifting<'a, R, B> {
                 let centre = R::from_f64(self.variables.lifted[j].variable.centre);
                 constant.add(|b| a[b].times(&centre));
                 self.coefficients[j] = a.clone();
-            } else if bounds.lower[k] >= 0.0 {
+                continue;
+            }
+            let (below, above) = (-bounds.lower[k].min(0.0), bounds.upper[k]);
+            if below < above {
                 for (t, a) in target.values[k].iter_mut().zip(a) {
                     *t = t.plus(a);
                 }
-            } else if !a.iter().all(Real::is_zero) {
-                self.refused = self.refused.or(Some((relu, k)));
+            }
+            if below > 0.0 && !a.iter().all(Real::is_zero) {
+                let off = below.min(above);
+                constant.lose(&std::array::from_fn(|b| mul_up(ceil(&magnitude(a[b].clone())), off)));
             }
         }
         let positive = inflate(positive, count);
@@ -76,13 +78,12 @@ impl<'a, R: Real, const B: usize> Lifting<'a, R, B> {
 
 impl<R: Real, const B: usize> Prover<R, B> {
     /// The rows of all lifted variables.
-    pub(crate) fn rows(&mut self, variables: &Variables) -> Result<Vec<Row<R>>, WrongStep> {
+    pub(crate) fn rows(&mut self, variables: &Variables) -> Vec<Row<R>> {
         let numbers: Vec<usize> = (0..variables.lifted.len()).collect();
         let batches: Vec<&[usize]> = numbers.chunks(B).collect();
         let (scene, walkers) = self.walkers(batches.len());
         let rows = share(walkers, batches.len(), |Walker { batch, .. }, k| rows(&scene, batch, variables, batches[k]));
-        let rows: Vec<Vec<Row<R>>> = rows.into_iter().collect::<Result<_, _>>()?;
-        Ok(rows.into_iter().flatten().collect())
+        rows.into_iter().flatten().collect()
     }
 }
 
@@ -92,14 +93,14 @@ fn rows<R: Real, const B: usize>(
     walk: &mut Backward<R, B>,
     variables: &Variables,
     batch: &[usize],
-) -> Result<Vec<Row<R>>, WrongStep> {
+) -> Vec<Row<R>> {
     for (b, &k) in batch.iter().enumerate() {
         let element = &variables.lifted[k];
         walk.seed(scene.layers, element.node, element.index, b, 1.0, 0.0);
     }
     let mut lifting = Lifting::new(variables);
     walk.descend_to(scene, &mut lifting);
-    let Lifting { coefficients, refused, .. } = lifting;
+    let Lifting { coefficients, .. } = lifting;
     walk.centre(scene, &variables.centres);
     let row = |(b, &k): (usize, &usize)| {
         let inputs = variables.inputs.iter().map(|input| walk.coefficient(input.index, b));
@@ -110,10 +111,7 @@ fn rows<R: Real, const B: usize>(
     };
     let rows = batch.iter().enumerate().map(row).collect();
     walk.reset(scene.layers);
-    match refused {
-        Some((relu, index)) => Err(WrongStep::NotLifted { node: NodeId(relu), index: index as u32 }),
-        None => Ok(rows),
-    }
+    rows
 }
 
 impl<R: Real, const B: usize> Backward<R, B> {

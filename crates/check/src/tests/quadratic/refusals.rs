@@ -93,36 +93,6 @@ fn matrices_at_the_edge() {
     }
 }
 
-/// Two hidden layers of which the second is read: what it reads must be lifted too where it is undecided.
-#[test]
-fn rows_that_meet_an_undecided_element() {
-    let mut b = Builder::new();
-    let x = b.input("x", &[2], DType::F32).unwrap();
-    let h = b.push("h", dense(2, &[1.0, 1.0, 1.0, -1.0], &[0.0, 0.0]), &[x]).unwrap();
-    let a = b.push("a", Op::Relu, &[h]).unwrap();
-    let g = b.push("g", dense(2, &[1.0, -1.0, 1.0, 0.0], &[0.0, 0.5]), &[a]).unwrap();
-    let c = b.push("c", Op::Relu, &[g]).unwrap();
-    let y = b.push("y", dense(2, &[1.0, 1.0], &[0.0]), &[c]).unwrap();
-    let network = Arc::new(b.finish(y).unwrap());
-    let query = corner_query(&["5/2"]);
-    let query = Query::new(network, query.region().clone(), query.unsafe_set().to_vec()).unwrap();
-    let element = |index| LiftedElement { index, nu: -1.0, d: 0.5, kappa: 1.0 };
-    let lifting = |lower: &[u32], upper: &[u32]| {
-        let elements = |list: &[u32]| list.iter().map(|&k| element(k)).collect();
-        let lifted = vec![
-            Lifted { relu: NodeId(2), elements: elements(lower) },
-            Lifted { relu: NodeId(4), elements: elements(upper) },
-        ];
-        QuadraticForm { lifted, constant: 9.0, inputs: vec![9.0; 2], ..corner_leaf() }
-    };
-    let refused = Err(WrongStep::NotLifted { node: NodeId(2), index: 1 });
-    assert_eq!(both(&query, &lifting(&[0], &[0])), [refused.clone(), refused]);
-    // Element 1 above does not depend on element 1 below.
-    for (lower, upper) in [(&[0, 1][..], &[0][..]), (&[0], &[1]), (&[1], &[]), (&[0, 1], &[0, 1]), (&[], &[])] {
-        assert!(both(&query, &lifting(lower, upper)).iter().all(Result::is_ok));
-    }
-}
-
 #[test]
 fn bytes_damaged_one_by_one() {
     let query = corner_query(&["5/2"]);

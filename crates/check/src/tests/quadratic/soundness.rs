@@ -16,7 +16,7 @@ fn rows_hold<R: Real, const B: usize>(
     traces: &[&Vec<Vec<Exact>>],
 ) {
     let variables = Variables::new(&checker.prover.layers, &checker.prover.table, form).unwrap();
-    let rows = checker.prover.rows(&variables).unwrap();
+    let rows = checker.prover.rows(&variables);
     for trace in traces {
         let way = |node: usize, index: usize, centre: f64| &trace[node][index].to_rational() - &exactly(centre);
         let inputs = variables.inputs.iter().map(|input| way(0, input.index, input.variable.centre));
@@ -249,4 +249,47 @@ fn losses_cover_what_matrices_can_be_below_zero() {
         }
     }
     assert!(accepted > 500 && negative > 50, "{accepted} {negative}");
+}
+
+/// Two hidden layers of which the second is read: what it reads and is not lifted is charged where it is undecided.
+#[test]
+fn rows_that_meet_an_undecided_element() {
+    let mut b = Builder::new();
+    let x = b.input("x", &[2], DType::F32).unwrap();
+    let h = b.push("h", dense(2, &[1.0, 1.0, 1.0, -1.0], &[0.0, 0.0]), &[x]).unwrap();
+    let a = b.push("a", Op::Relu, &[h]).unwrap();
+    let g = b.push("g", dense(2, &[1.0, -1.0, 1.0, 0.0], &[0.0, 0.5]), &[a]).unwrap();
+    let c = b.push("c", Op::Relu, &[g]).unwrap();
+    let y = b.push("y", dense(2, &[1.0, 1.0], &[0.0]), &[c]).unwrap();
+    let network = Arc::new(b.finish(y).unwrap());
+    let query = corner_query(&["5/2"]);
+    let query = Query::new(network, query.region().clone(), query.unsafe_set().to_vec()).unwrap();
+    let element = |index| LiftedElement { index, nu: -1.0, d: 0.5, kappa: 1.0 };
+    let lifting = |lower: &[u32], upper: &[u32]| {
+        let elements = |list: &[u32]| list.iter().map(|&k| element(k)).collect();
+        let lifted = vec![
+            Lifted { relu: NodeId(2), elements: elements(lower) },
+            Lifted { relu: NodeId(4), elements: elements(upper) },
+        ];
+        QuadraticForm { lifted, constant: 9.0, inputs: vec![9.0; 2], ..corner_leaf() }
+    };
+    let grid = (0..=20).flat_map(|i| (0..=20).map(move |j| [f64::from(i) / 10.0 - 1.0, f64::from(j) / 10.0 - 1.0]));
+    let least = grid.map(|x| 2.5 - query.network().forward(&x).unwrap()[0]).fold(f64::INFINITY, f64::min);
+    let value = |lower: &[u32], upper: &[u32]| {
+        let [float, exact] = both(&query, &lifting(lower, upper)).map(Result::unwrap);
+        assert!(float <= exact && exact <= least, "{lower:?} {upper:?}: {float} {exact} {least}");
+        exact
+    };
+    let lists = [&[][..], &[0], &[1], &[0, 1]];
+    lists.iter().for_each(|lower| lists.iter().for_each(|upper| _ = value(lower, upper)));
+    // Element 0 above depends on element 1 below, which is as far from dead as from active: by 2. Element 1 does not.
+    let row = |lower: &[u32], upper: u32| {
+        let d = |d: f32| {
+            let mut form = lifting(lower, &[upper]);
+            form.lifted.iter_mut().flat_map(|l| &mut l.elements).for_each(|e| e.d = d);
+            both(&query, &form)[1].clone().unwrap()
+        };
+        d(0.0) - d(0.5)
+    };
+    assert!(row(&[0], 0) > row(&[0, 1], 0) + 1.0 && row(&[0], 1) < row(&[0, 1], 1) + 1.0);
 }
