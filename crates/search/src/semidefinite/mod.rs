@@ -38,24 +38,20 @@ const ATTACK_EVERY: usize = 8;
 /// How far the starts are from the relaxation's mean at most, in the other components of its vectors.
 const MOST_SPREAD: f32 = 4.0;
 
-/// Networks for which [`Relaxation::Auto`] tries it: with at most so many layers of unstable ReLUs, at least so many of them, and at most so many
-/// coefficients in all rows.
-const MOST_LAYERS: usize = 3;
+/// Networks for which [`Relaxation::Auto`] tries it: with at least so many unstable ReLUs, and at most so many coefficients in all rows. Whether layers
+/// are too many shows at the first root.
 const LEAST_UNSTABLE: usize = 24;
 const MOST_COEFFICIENTS: usize = 1 << 21;
 
 /// Whether the semidefinite relaxation is to be tried, as far as shape tells.
 pub(crate) fn is_promising(compact: &Compact, relaxation: Relaxation) -> bool {
     let unstable = compact.unstable();
-    let layers = 1 + unstable.windows(2).filter(|u| u[0].relu != u[1].relu).count();
     match relaxation {
         Relaxation::Linear => false,
         Relaxation::Semidefinite => !unstable.is_empty(),
         Relaxation::Auto => {
             let width = compact.inputs() + unstable.len();
-            layers <= MOST_LAYERS
-                && unstable.len() >= LEAST_UNSTABLE
-                && unstable.len().saturating_mul(width) <= MOST_COEFFICIENTS
+            unstable.len() >= LEAST_UNSTABLE && unstable.len().saturating_mul(width) <= MOST_COEFFICIENTS
         }
     }
 }

@@ -85,7 +85,7 @@ impl State {
     /// The next subproblem of a goal that is still wanted. Where one group will not be proved, what others have at their roots may still be of use
     /// to other means, but is not worth splits.
     pub(super) fn take(&mut self) -> Option<Open> {
-        let is_lost = self.proved.iter().zip(&self.hopes).any(|(proved, hopes)| !proved && *hopes == 0);
+        let is_lost = self.is_lost();
         loop {
             let open = self.heap.pop()?;
             let is_wanted = !self.proved[self.groups[open.goal]] && !self.given_up[open.goal];
@@ -131,10 +131,15 @@ impl State {
         self.stopped = true;
     }
 
-    /// Nothing is left to do.
+    /// Nothing is left to do, or the first goals say that it does not pay.
     pub(super) fn is_over(&self) -> bool {
-        let done = self.proved.iter().all(|p| *p);
-        self.stopped || done || (self.heap.is_empty() && self.busy == 0)
+        let (done, none) = (self.proved.iter().all(|p| *p), !self.proved.contains(&true));
+        self.stopped || done || (none && self.is_lost()) || (self.heap.is_empty() && self.busy == 0)
+    }
+
+    /// Whether some group will not be proved.
+    fn is_lost(&self) -> bool {
+        self.proved.iter().zip(&self.hopes).any(|(proved, hopes)| !proved && *hopes == 0)
     }
 
     pub(super) fn progress(&self) -> Progress {
