@@ -1,5 +1,7 @@
 //! Verdicts against dense sampling and against each other, on random networks of all operators.
 
+mod semidefinite;
+
 use crate::attack::centre;
 use crate::{AttackOptions, DecidedBy, Engine, Options, attack, decide, firm_up, is_firm};
 use std::sync::Arc;
