@@ -1,11 +1,18 @@
-//! Interval and linear bounds of every value of a network over an input region, sound under rounding.
+//! Bounds of a network over an input region: of every value, sound under rounding; and of forms of its outputs, proposed
+//! to the checker.
 //!
-//! Two tiers, each spent only where the one before leaves a neuron undecided (Tjeng, Xiao and Tedrake, ICLR 2019,
-//! section 4.2): [`Tier::Interval`] is plain interval arithmetic; [`Tier::Linear`] is one backward pass per unstable neuron
-//! (CROWN, Zhang et al., NeurIPS 2018; DeepPoly, Singh et al., POPL 2019).
+//! Three tiers, each spent only on what the one before leaves open (progressive tightening: Tjeng, Xiao and Tedrake, ICLR 2019,
+//! section 4.2):
 //!
-//! All computation is in f64. Every bound returned holds for the exact real arithmetic of the network: rounding errors are
-//! bounded a posteriori and subtracted, never ignored. Max-pooling has been lowered to ReLUs (see
+//! - interval: [`Tier::Interval`], plain interval arithmetic;
+//! - linear: [`Tier::Linear`], one backward pass per unstable neuron (CROWN, Zhang et al., NeurIPS 2018; DeepPoly, Singh et
+//!   al., POPL 2019); with multipliers that are optimised for one form, many subproblems at a time, [`engine`]; over boxes
+//!   of few inputs, [`boxes`];
+//! - [`semidefinite`]: of one form, by a relaxation that sees how neurons move together, for networks of few layers.
+//!
+//! A [`Propagation`] through the first two is computed in f64, and every bound in it holds for the exact real arithmetic of
+//! the network: rounding errors are bounded a posteriori and subtracted, never ignored. The modules [`engine`], [`boxes`]
+//! and [`semidefinite`] only propose what the checker bounds anew. Max-pooling has been lowered to ReLUs (see
 //! [`unmoved_ir::lower_max_pool`]) before any bound is computed.
 
 mod affine;

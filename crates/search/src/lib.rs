@@ -1,7 +1,8 @@
 //! Decides a query: one entry point, [`decide`], from a [`Query`](unmoved_property::Query) to an [`Outcome`].
 //!
 //! The cheapest means come first: the centre of the region, interval bounds, linear bounds, an attack; then branch and bound with
-//! optimised multipliers, in turns with refinement of intermediate bounds, or mixed integer and linear programs ([`Engine`]).
+//! optimised multipliers, in turns with semidefinite bounds where they pay ([`Relaxation`]), a stronger attack, and refinement of
+//! intermediate bounds; or splits of the input box, or mixed integer and linear programs ([`Engine`]).
 //! Whatever finds a proof, `Robust` is said only after [`unmoved_check::Examiner`] accepted it in this process; whatever finds
 //! a counterexample, `Violated` is said only after [`unmoved_check::replay`] confirmed it in exact arithmetic. [`attack()`] is
 //! the attack alone.

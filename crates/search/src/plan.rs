@@ -21,8 +21,18 @@ pub(crate) struct Plan {
     tried: bool,
     attacked: bool,
     enough: f32,
+    steps: Steps,
 }
 
+/// Steps of the ascent, at the roots and at every other subproblem.
+struct Steps {
+    search: [usize; 2],
+    refinement: [usize; 2],
+}
+
+const STEPS: Steps = Steps { search: [20, 8], refinement: [20, 10] };
+/// Where max-pools compare elements one after the other, multipliers take longer to come through.
+const STEPS_OF_MAXIMA: Steps = Steps { search: [200, 16], refinement: [100, 16] };
 /// Operations of the first search: about a quarter of a second's worth on two cores.
 const FIRST: f64 = 2e10;
 /// The share of it before semidefinite bounds, which close in one go most of what takes longer.
@@ -43,6 +53,7 @@ const ENOUGH: [f32; 2] = [1e-5, 1e-2];
 impl Plan {
     pub(crate) fn new(examiner: &Examiner<'_>, options: &Options) -> Self {
         let refinements = if refine::is_possible(examiner.lowered()) { vec![2000, 200] } else { Vec::new() };
+        let steps = if examiner.lowered().maxima.is_empty() { STEPS } else { STEPS_OF_MAXIMA };
         Self {
             threads: options.threads,
             most: options.subproblems,
@@ -52,12 +63,13 @@ impl Plan {
             tried: false,
             attacked: false,
             enough: ENOUGH[0],
+            steps,
         }
     }
 
     /// The next search.
     pub(crate) fn effort(&self, compact: &Compact) -> Effort {
-        let steps = 8;
+        let [root_steps, steps] = self.steps.search;
         let node = (compact.operations() * steps / LANES).max(1) as f64;
         let turn = match () {
             () if self.is_semidefinite(compact) => BEFORE_SEMIDEFINITE,
@@ -68,7 +80,7 @@ impl Plan {
         let planned = if self.is_last(compact) { usize::MAX } else { (FIRST * turn / node) as usize + LANES };
         let is_fixed = !self.attacked || self.refinements.is_empty() || self.most <= planned;
         Effort {
-            root_steps: 20,
+            root_steps,
             steps,
             enough: self.enough,
             threads: self.threads,
@@ -104,7 +116,7 @@ impl Plan {
         let nodes = self.refinements.pop()?;
         self.refined = true;
         self.tried = false;
-        Some(Refinement { nodes, threads: self.threads })
+        Some(Refinement { nodes, steps: self.steps.refinement, threads: self.threads })
     }
 
     /// Refines no more if the last time has not paid.

@@ -7,7 +7,7 @@ use crate::bab::{self, Effort, Goal};
 use crate::outcome::{Progress, Watch};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use unmoved_bounds::engine::{Compact, Form, LANES};
+use unmoved_bounds::engine::{Compact, Form, LANES, phase};
 use unmoved_check::{Bounds, Examiner, Side, Step};
 use unmoved_ir::{Lowered, NodeId, Op};
 use unmoved_property::InputRegion;
@@ -17,6 +17,8 @@ use unmoved_property::InputRegion;
 pub(crate) struct Refinement {
     /// The most subproblems per bound.
     pub(crate) nodes: usize,
+    /// Steps of the ascent at the roots, and at every other subproblem.
+    pub(crate) steps: [usize; 2],
     pub(crate) threads: usize,
 }
 
@@ -70,6 +72,13 @@ fn layers(lowered: &Lowered) -> impl Iterator<Item = (NodeId, bool)> {
     (0..read.len()).filter(move |&k| read[k]).map(move |k| (NodeId(k), above[k]))
 }
 
+/// The differences by which max-pools compare elements. Few of those that are undecided are ever settled, whatever is spent on them.
+fn comparisons(lowered: &Lowered) -> Vec<NodeId> {
+    let network = &lowered.network;
+    let gains = lowered.maxima.iter().flat_map(|m| network.node(m.value).inputs.get(1));
+    gains.flat_map(|gain| network.node(*gain).inputs.first()).copied().collect()
+}
+
 /// Tightens bounds until `stop` says so or all layers are done. What it finds is in the examiner's table, proved. In layers where the search
 /// settles few signs (convolutions, mostly) the bounds of most elements are only improved by the ascent at the root.
 pub(crate) fn refine(
@@ -82,6 +91,7 @@ pub(crate) fn refine(
     let mut refined = Refined::default();
     let mut changed = false;
     let layers: Vec<(NodeId, bool)> = layers(examiner.lowered()).collect();
+    let comparisons = comparisons(examiner.lowered());
     for &(node, _) in layers.iter().filter(|(_, deep)| *deep) {
         if stop() {
             break;
@@ -89,6 +99,9 @@ pub(crate) fn refine(
         if changed {
             // A refusal only means that nothing is gained here.
             let _ = examiner.extend(vec![Step::Recompute { nodes: vec![node] }]);
+        }
+        if comparisons.contains(&node) {
+            continue;
         }
         let before = undecided(examiner, node).len();
         let (lemmas, layer) = layer(examiner, region, node, refinement, &stop);
@@ -143,8 +156,8 @@ fn layer(
             };
             let so_far = lock().1;
             let searches = so_far.pays();
-            let most = if searches { refinement.nodes } else { 1 };
-            let found = elements(compact, node, group, bounds, most, stop);
+            let nodes = if searches { refinement.nodes } else { 1 };
+            let found = elements(compact, node, group, bounds, Refinement { nodes, ..refinement }, stop);
             let mut done = lock();
             done.1.subproblems += found.subproblems;
             if searches {
@@ -172,7 +185,7 @@ fn undecided(examiner: &Examiner<'_>, node: NodeId) -> Vec<u32> {
     let shape = &examiner.lowered().network.node(node).shape;
     let [channels, height, width] = shape.image().unwrap_or([1, 1, shape.len()]);
     let all = (0..height * width).flat_map(|p| (0..channels).map(move |c| c * height * width + p));
-    all.filter(|&k| bounds.lower[k] < 0.0 && bounds.upper[k] > 0.0).map(|k| k as u32).collect()
+    all.filter(|&k| phase(bounds.lower[k], bounds.upper[k]).is_none()).map(|k| k as u32).collect()
 }
 
 /// Lemmas for a few elements, each with its element and its proof.
@@ -188,7 +201,7 @@ fn elements(
     node: NodeId,
     group: &[u32],
     bounds: &Bounds,
-    most: usize,
+    Refinement { nodes: most, steps: [root_steps, steps], .. }: Refinement,
     stop: &(impl Fn() -> bool + Sync),
 ) -> Found {
     let sides = [(Side::Lower, 1.0), (Side::Upper, -1.0)];
@@ -201,16 +214,8 @@ fn elements(
             Goal { form, lambda: Vec::new(), group: g / 2 }
         })
         .collect();
-    let effort = Effort {
-        root_steps: 20,
-        steps: 10,
-        enough: 1e-6,
-        threads: 1,
-        most,
-        extensions: 0,
-        most_open: usize::MAX,
-        all: false,
-    };
+    let effort =
+        Effort { root_steps, steps, enough: 1e-6, threads: 1, most, extensions: 0, most_open: usize::MAX, all: false };
     let searched = bab::search(compact, &goals, &effort, true, stop, |_, _| false, &|_| {});
     let settled = searched.endings.chunks(2).filter(|e| e.iter().any(|e| e.margin == f32::INFINITY)).count();
     let lemmas = wanted.iter().zip(&searched.endings).filter_map(|(&(index, side, _), ending)| {

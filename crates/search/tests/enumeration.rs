@@ -44,7 +44,7 @@ const UNDECIDED: [(&str, &[u64]); 2] = [
         // Where all phases that matter are fixed a bound is the optimum of a linear program. The ascent can end below it, and
         // one such leaf ends the search.
         "unknown: a leaf is not bounded tightly",
-        &[424, 1395, 2176],
+        &[424, 1395],
     ),
     (
         // It lies off the corners of the region, and the search stops at the first leaf that it cannot prove.

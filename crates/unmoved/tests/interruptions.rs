@@ -9,33 +9,38 @@ use runs::{World, results, verdicts};
 use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::Instant;
 
 const EPS: &str = "0.02,0.06,0.1";
 const IMAGES: usize = 120;
 const KILLS: usize = 200;
+/// So many kills in a run are enough, and so many are more than it takes.
+const FEW: usize = 6;
+const MANY: usize = 16;
 
 #[test]
 fn a_run_killed_two_hundred_times_answers_as_one_that_was_not() {
     let world = World::new(IMAGES, 1);
+    let start = Instant::now();
     assert_eq!(world.run(&world.arguments("whole", EPS)).code, Some(0));
+    // Kills come within a share of the time that all of it takes; as a busy machine measures wrong, it is kept such that some strike each run.
+    let mut reach = start.elapsed() / 4;
     let expected = verdicts(&world.read("whole"));
     assert_eq!(expected.len(), 3 * IMAGES);
     for word in ["Robust", "counterexample", "misclassified"] {
         assert!(expected.iter().any(|(.., words)| words.contains(word)), "no question tests {word}");
     }
     let mut random = fastrand::Rng::with_seed(7);
-    let (mut kills, mut runs) = (0, 0);
+    let (mut kills, mut runs, mut kills_at_work) = (0, 0, 0);
     while kills < KILLS {
         runs += 1;
         let run = format!("run-{runs}");
-        let mut reported = Vec::new();
+        let (mut reported, mut kills_of_run) = (Vec::new(), 0);
         loop {
             let mut command = world.command(&[&world.arguments(&run, EPS)[..], &["--format", "jsonl"]].concat());
             let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary runs");
-            // Most of the time it is at work by then, and not done.
-            std::thread::sleep(Duration::from_micros(random.u64(5_000..40_000)));
             if kills < KILLS {
+                std::thread::sleep(reach.mul_f64(random.f64()));
                 child.kill().expect("it can be killed");
             }
             let mut stdout = String::new();
@@ -47,7 +52,16 @@ fn a_run_killed_two_hundred_times_answers_as_one_that_was_not() {
                 break;
             }
             assert_eq!(ended.code(), None, "only a signal ends it early");
-            kills += 1;
+            (kills, kills_of_run) = (kills + 1, kills_of_run + 1);
+            let written = std::fs::read(world.path(&run).join("results.jsonl")).unwrap_or_default();
+            let lines = written.iter().filter(|&&byte| byte == b'\n').count();
+            kills_at_work += usize::from((1..expected.len()).contains(&lines));
+            if kills_of_run > MANY {
+                reach = reach.mul_f64(1.25);
+            }
+        }
+        if kills_of_run < FEW {
+            reach = reach.mul_f64(0.6);
         }
         let written = results(&world.path(&run));
         for line in &reported {
@@ -61,7 +75,9 @@ fn a_run_killed_two_hundred_times_answers_as_one_that_was_not() {
         assert!(world.read(&run).notes.is_empty());
         std::fs::remove_dir_all(world.path(&run)).expect("removable");
     }
+    println!("{runs} runs, {kills_at_work} of {kills} kills at work, within {reach:?} in the end");
     assert!(runs <= KILLS / 4, "too few kills in a run to test anything: it was done {runs} times");
+    assert!(kills_at_work >= KILLS / 3, "too few kills at work to test anything: {kills_at_work}");
 }
 
 #[test]
@@ -69,8 +85,9 @@ fn a_full_disk_is_an_error_and_what_was_reported_is_there() {
     let world = World::new(60, 2);
     let arguments = [&world.arguments("run", EPS)[..], &["--format", "jsonl"]].concat();
     let mut reported = BTreeSet::new();
-    // In turns; a limit of 60 is about a quarter of what all results take.
-    let limits = [0, 0, 8, 16, 40, 60, 80, 100, 120, 140, 160];
+    let mut struck = 0;
+    // Some four records more each time, until there is room for all.
+    let limits = std::iter::once(0).chain((0..1000).map(|k| 4 * k));
     for (is_deadly, blocks) in [false, true].into_iter().cycle().zip(limits) {
         let trap = if is_deadly { "" } else { "trap '' XFSZ; " };
         let script = format!("{trap}ulimit -f {blocks}; exec \"$0\" \"$@\"");
@@ -78,15 +95,21 @@ fn a_full_disk_is_an_error_and_what_was_reported_is_there() {
         command.arg("-c").arg(script).arg(env!("CARGO_BIN_EXE_unmoved")).args(&arguments);
         command.current_dir(world.folder.path()).stdin(Stdio::null());
         let ended = world.ended(command);
+        if ended.code == Some(0) {
+            break;
+        }
         if is_deadly {
             assert_eq!((ended.code, ended.stderr.contains("panicked")), (None, false), "{}", ended.stderr);
         } else {
             assert_eq!(ended.code, Some(2), "{}", ended.stderr);
             assert!(ended.stderr.contains("error[U0002]: cannot write"), "{}", ended.stderr);
         }
+        struck += 1;
         reported.extend(ended.stdout.lines().map(str::to_owned));
     }
-    assert!(reported.len() > 20, "the limits let too little through to test anything: {}", reported.len());
+    println!("{struck} limits struck, {} results were reported before", reported.len());
+    assert!(struck >= 20, "too few limits struck to test anything: {struck}");
+    assert!(!reported.is_empty(), "the limits let nothing through");
     let ended = world.run(&arguments);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let written = results(&world.path("run"));
@@ -97,8 +120,12 @@ fn a_full_disk_is_an_error_and_what_was_reported_is_there() {
 
 #[test]
 fn ctrl_c_writes_down_what_is_done_and_says_how_to_go_on() {
-    let world = World::new(3000, 3);
-    let arguments = [&world.arguments("run", EPS)[..], &["--format", "jsonl"]].concat();
+    // More questions than any machine answers before the signal comes.
+    let (images, radii) = (3000, 60);
+    let world = World::new(images, 3);
+    let eps: Vec<String> = (1..=radii).map(|k| format!("{k}/500")).collect();
+    let eps = eps.join(",");
+    let arguments = [&world.arguments("run", &eps)[..], &["--format", "jsonl"]].concat();
     let mut child = world.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
     let mut first = [0];
     let mut stdout = child.stdout.take().expect("a pipe");
@@ -114,7 +141,7 @@ fn ctrl_c_writes_down_what_is_done_and_says_how_to_go_on() {
     let reported: Vec<&str> = text.lines().collect();
     let written = results(&world.path("run"));
     assert_eq!(reported.len(), written.len());
-    assert!(written.len() < 9000, "it was done before it could be stopped");
+    assert!(written.len() < images * radii, "it was done before it could be stopped");
 }
 
 #[test]

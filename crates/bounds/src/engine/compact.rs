@@ -3,6 +3,7 @@
 //! Of the 4,804 ReLUs of a small convolutional net some 1,650 can be other than zero around an image; a pass over these
 //! alone is ten times cheaper.
 
+use super::descent::Side;
 use super::kernel::{Blocks, TILE};
 use crate::affine::Affine;
 use std::collections::HashMap;
@@ -76,6 +77,21 @@ pub struct Unstable {
     pub upper: f32,
 }
 
+/// Bounds that are less than this beyond zero, as such or as a share of the range, are there for rounding alone.
+const ROUNDING: f64 = 1e-12;
+
+/// The phase that bounds leave to a ReLU; `None` if it may be in either. Where two elements are compared of which one is zero, exact bounds
+/// would decide and those that the checker rounds do not, by 1e-16 or so: of a max-pool that would be most comparisons.
+pub fn phase(lower: f64, upper: f64) -> Option<Side> {
+    if upper <= ROUNDING * (-lower).max(1.0) {
+        Some(Side::Inactive)
+    } else if -lower <= ROUNDING * upper.max(1.0) {
+        Some(Side::Active)
+    } else {
+        None
+    }
+}
+
 impl Compact {
     /// Cuts a network down to what its output depends on. `known` gives the bounds of the input and of every value that a
     /// ReLU reads.
@@ -112,8 +128,9 @@ impl Compact {
                     let Some(bounds) = known(node.inputs[0]) else { unreachable!("what a ReLU reads has bounds") };
                     let of = elements.iter().map(|&e| {
                         let (l, u) = (bounds.lower[e as usize], bounds.upper[e as usize]);
-                        let number = if l >= 0.0 { u32::MAX } else { unstable.len() as u32 };
-                        if l < 0.0 {
+                        let is_open = phase(l, u).is_none();
+                        let number = if is_open { unstable.len() as u32 } else { u32::MAX };
+                        if is_open {
                             // Not so near to zero that the slope of the chord would be lost.
                             let (lower, upper) = ((l as f32).min(-1e-30), (u as f32).max(1e-30));
                             unstable.push(Unstable { relu: id, node: node.inputs[0], position: e, lower, upper });
@@ -196,12 +213,26 @@ fn kept<'a>(
         let read = |i: usize| &alive[node.inputs[i].0];
         alive.push(match &node.op {
             Op::Relu => match known(node.inputs[0]) {
-                Some(bounds) => bounds.upper.iter().zip(read(0)).map(|(&u, alive)| u > 0.0 && *alive).collect(),
+                Some(bounds) => {
+                    let ends = bounds.lower.iter().zip(bounds.upper);
+                    ends.zip(read(0)).map(|((&l, &u), alive)| *alive && phase(l, u) != Some(Side::Inactive)).collect()
+                }
                 None => read(0).clone(),
             },
             Op::Flatten => read(0).clone(),
             Op::Add => read(0).iter().zip(read(1)).map(|(a, b)| *a || *b).collect(),
             Op::Gather(g) => g.index.iter().map(|i| i.is_some_and(|i| read(0)[i as usize])).collect(),
+            Op::Conv2d(_) => {
+                let layer = Affine::new(network, node).expect("an affine node");
+                let is_alive = |k| {
+                    let mut is_alive = layer.bias(k) != 0.0;
+                    if !is_alive {
+                        layer.row(k, |first, w| is_alive |= read(0)[first..first + w.len()].contains(&true));
+                    }
+                    is_alive
+                };
+                (0..node.shape.len()).map(is_alive).collect()
+            }
             _ => vec![true; node.shape.len()],
         });
     }

@@ -11,7 +11,7 @@ mod passes;
 mod probe;
 
 pub(crate) use compact::Kind;
-pub use compact::{Compact, Known, Unstable};
+pub use compact::{Compact, Known, Unstable, phase};
 pub use descent::{Ascent, At, Descent, Form, Side, Split, Subproblem};
 pub use kernel::{LANES, Lanes};
 pub use measure::Product;

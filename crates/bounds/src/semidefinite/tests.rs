@@ -188,7 +188,7 @@ fn a_leaf_is_the_function_in_the_networks_own_units() {
         let mut ascent = Ascent::new(program);
         ascent.climb(20, 1.0, || false);
         ascent.multipliers.sign.iter_mut().for_each(|s| *s = [0.0, rng.unit() as f32][rng.below(2)]);
-        let (_, leaf) = ascent.prove();
+        let (_, leaf) = ascent.prove(1e-5);
         assert!(leaf.inputs.iter().all(|(_, kappa)| kappa.is_finite() && *kappa >= 0.0));
         assert!(leaf.lifted.iter().all(|l| l.kappa.is_finite() && l.kappa >= 0.0));
         let inputs = case.compact.inputs();

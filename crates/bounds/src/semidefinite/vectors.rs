@@ -10,7 +10,7 @@ use super::multipliers::Coefficients;
 use super::program::Program;
 
 /// Components of each vector. Relaxations of one or two hidden layers were seen to need three.
-pub(super) const RANK: usize = 4;
+pub(super) const RANK: usize = 8;
 
 /// The vectors, by columns of the program, and what comes of them.
 #[derive(Debug, Clone)]

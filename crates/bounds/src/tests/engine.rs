@@ -1,7 +1,7 @@
 //! The fast engine against the plain definitions of what it computes.
 
 use super::*;
-use crate::engine::{Ascent, Descent, Form, LANES, Lanes, Probe, Side, Split, Subproblem};
+use crate::engine::{Ascent, Descent, Form, LANES, Lanes, Probe, Side, Split, Subproblem, phase};
 use unmoved_ir::testing::{Recipe, random_network};
 use unmoved_ir::{Lowered, Network, lower_max_pool};
 
@@ -173,5 +173,21 @@ fn lanes_do_not_mix() {
             descent.run(std::slice::from_ref(problem), &ascent);
             assert_eq!(descent.bound(0), bound);
         }
+    }
+}
+
+#[test]
+fn rounding_leaves_no_phase_open() {
+    for (lower, upper, expected) in [
+        (-1e-16, 1e-16, Some(Side::Inactive)),
+        (-2.0, 1e-16, Some(Side::Inactive)),
+        (-1e-16, 2.0, Some(Side::Active)),
+        (-1e-300, 1e-9, Some(Side::Active)),
+        (-1e6, 1e-7, Some(Side::Inactive)),
+        (0.0, 1.0, Some(Side::Active)),
+        (-1e-9, 1e-9, None),
+        (-1e-3, 2.0, None),
+    ] {
+        assert_eq!(phase(lower, upper), expected, "[{lower}, {upper}]");
     }
 }

@@ -200,7 +200,7 @@ impl Search<'_> {
             ascent.climb(STEPS[below], length, || self.is_out());
             let value = ascent.value();
             if value > self.enough || round + 1 == ROUNDS[below] {
-                let (bound, proof) = ascent.prove();
+                let (bound, proof) = ascent.prove(self.enough);
                 shown = shown.max(bound);
                 if bound > self.enough {
                     let step = leaf(self.compact, self.input, &proof, goal.lambda.clone());
