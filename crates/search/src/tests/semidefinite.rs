@@ -1,5 +1,8 @@
 //! Where linear bounds are far off: the search by semidefinite ones, alone and as a part of the whole.
 
+use super::oracle::Truth;
+use super::oracle::affine::exact;
+use super::tiny::{CONJUNCTIONS, Case};
 use crate::attack;
 use crate::candidates::{Candidates, lock};
 use crate::clock::Clock;
@@ -11,10 +14,10 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 use unmoved_bounds::engine::{Ascent, Descent, Form, Subproblem};
 use unmoved_bounds::semidefinite::{Ascent as SemidefiniteAscent, Program, Rows};
-use unmoved_check::{Arithmetic, Certificate, Examiner, Step, check};
+use unmoved_check::{Arithmetic, Certificate, Examiner, Step, check, replay_point};
 use unmoved_ir::testing::Rng;
 use unmoved_ir::{Builder, DType, Dense, Network, Op, Rational, Tensor};
-use unmoved_property::{Conjunction, Constraint, InputRegion, Norm, Query, Verdict};
+use unmoved_property::{Conjunction, Constraint, Counterexample, InputRegion, Norm, Query, Verdict};
 
 /// One hidden layer without biases around zero: every ReLU is unstable, and what one adds another may take.
 fn network(seed: u64, inputs: usize, hidden: usize) -> Arc<Network> {
@@ -97,7 +100,7 @@ fn levels(network: &Arc<Network>, norm: Norm, output: u32) -> Levels {
         }
         least = least.min(value(&x));
     }
-    Levels { linear: f64::from(descent.bound(0)), semidefinite: ascent.prove().0, least }
+    Levels { linear: f64::from(descent.bound(0)), semidefinite: ascent.prove(f64::INFINITY).0, least }
 }
 
 /// What the whole makes of it, and whether its certificate has splits of ReLUs.
@@ -141,9 +144,9 @@ fn disjuncts_and_conjunctions_are_decided() {
     let provable = |k: usize, share: f64| at_most(k, ls[k].semidefinite + share * (ls[k].least - ls[k].semidefinite));
     let hopeless = at_most(1, -0.01);
     for unsafe_set in [
-        vec![vec![provable(0, -0.1)], vec![provable(1, 0.03)]],
-        vec![vec![hopeless.clone(), provable(0, 0.03)]],
-        vec![vec![provable(0, 0.02), hopeless.clone()], vec![provable(1, -0.02)], vec![hopeless, provable(0, -0.02)]],
+        vec![vec![provable(0, -0.1)], vec![provable(1, 0.15)]],
+        vec![vec![hopeless.clone(), provable(0, 0.15)]],
+        vec![vec![provable(0, 0.15), hopeless.clone()], vec![provable(1, -0.02)], vec![hopeless, provable(0, -0.02)]],
     ] {
         let query = query(&network, Norm::Linf, unsafe_set);
         let (outcome, has_splits) = decided(&query, Relaxation::Semidefinite);
@@ -168,6 +171,7 @@ struct Alone {
     subproblems: usize,
     margins: Vec<f64>,
     certificate: Option<Certificate>,
+    counterexample: Option<Counterexample>,
 }
 
 fn alone(query: &Query, options: Options) -> Alone {
@@ -178,9 +182,10 @@ fn alone(query: &Query, options: Options) -> Alone {
     let compact = attack::compact(&examiner, query);
     let found = Mutex::new(Candidates::default());
     let closed = semidefinite::close(&work, &examiner, &mut proof, &compact, &found, 1e-4, true);
-    assert!(lock(&found).counterexample.is_none());
+    let counterexample = lock(&found).counterexample.take();
     let (subproblems, margins) = (proof.outcome.subproblems, proof.outcome.margins.clone());
-    Alone { closed, subproblems, margins, certificate: closed.then(|| proof.certify(&mut examiner).unwrap()) }
+    let certificate = closed.then(|| proof.certify(&mut examiner).expect("the checker agrees"));
+    Alone { closed, subproblems, margins, certificate, counterexample }
 }
 
 /// Fails where it does not come to an end.
@@ -240,4 +245,33 @@ fn limits_end_it() {
         assert!(!done.closed && done.subproblems <= most, "{} of {most}", done.subproblems);
         assert!(done.margins[0] < 0.0 && start.elapsed() < Duration::from_secs(5));
     }
+}
+
+/// Against enumeration in exact rationals, see `tests/enumeration.rs`: whatever there is to prove, nothing else proves it.
+#[test]
+fn it_agrees_with_enumeration() {
+    let [mut closed, mut split, mut violated, mut missed] = [0; 4];
+    for case in (0..150).chain(CONJUNCTIONS..CONJUNCTIONS + 80).map(Case::new) {
+        let options = Options { threads: 1, subproblems: 300, ..Options::default() };
+        let done = alone(&case.query, options);
+        let is_unsafe = |truths: &[Truth]| truths.iter().any(|t| t.unsafe_at.is_some());
+        if let Some(found) = &done.counterexample {
+            assert!(is_unsafe(&case.outer), "{case}");
+            assert_eq!(replay_point(&case.query, &found.input).as_ref(), Ok(found), "{case}");
+            violated += 1;
+        }
+        if let Some(certificate) = &done.certificate {
+            assert!(!is_unsafe(&case.inner), "{case}");
+            check(&case.query, certificate, Arithmetic::Float).expect("the checker agrees");
+            check(&case.query, certificate, Arithmetic::Exact).expect("the exact checker agrees");
+            closed += 1;
+            split += usize::from(certificate.steps.iter().any(|step| matches!(step, Step::SplitRelu { .. })));
+        }
+        // What a single constraint of each disjunct proves should be proved, where anything is left to be relaxed.
+        let depth = exact(1e-3 * case.scale);
+        let provable = case.outer.iter().all(|t| t.alone.iter().any(|least| *least > depth));
+        missed += usize::from(provable && !done.closed && done.subproblems > 0);
+    }
+    assert!(missed <= 2, "{missed} of {closed} are missed");
+    assert!(closed > 40 && split > 3 && violated > 40, "{closed} closed, {split} with splits, {violated} violated");
 }
