@@ -72,6 +72,8 @@ impl Plan {
         let [root_steps, steps] = self.steps.search;
         let node = (compact.operations() * steps / LANES).max(1) as f64;
         let turn = match () {
+            // Whoever asks for them wants to see what they gain, and not what little branching can do without.
+            () if self.is_semidefinite(compact) && self.relaxation == Relaxation::Semidefinite => 0.0,
             () if self.is_semidefinite(compact) => BEFORE_SEMIDEFINITE,
             () if !self.attacked => BEFORE_ATTACK,
             () if self.refined => GROWTH,

@@ -1,5 +1,13 @@
 //! Verdicts against dense sampling and against each other, on random networks of all operators.
 
+#[path = "../tests/oracle/mod.rs"]
+#[expect(dead_code, reason = "shared with tests/enumeration.rs")]
+mod oracle;
+mod semidefinite;
+#[path = "../tests/tiny/mod.rs"]
+#[expect(dead_code, reason = "shared with tests/enumeration.rs")]
+mod tiny;
+
 use crate::attack::centre;
 use crate::{AttackOptions, DecidedBy, Engine, Options, attack, decide, firm_up, is_firm};
 use std::sync::Arc;

@@ -2,9 +2,9 @@
 
 mod draw;
 
-use crate::oracle::affine::exact;
-use crate::oracle::polytope::Polytope;
-use crate::oracle::{Cell, Truth, cells, polytope, truth};
+use super::oracle::affine::exact;
+use super::oracle::polytope::Polytope;
+use super::oracle::{Cell, Truth, cells, polytope, truth};
 use std::fmt;
 use std::sync::Arc;
 use unmoved_ir::Rational;

@@ -1,0 +1,61 @@
+//! Which bounds a search may use, from outside.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Standard output and the exit code.
+fn unmoved(arguments: &[&str]) -> (String, i32) {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models");
+    let output = Command::new(env!("CARGO_BIN_EXE_unmoved"))
+        .args(arguments)
+        .current_dir(models)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the binary runs");
+    (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.code().expect("no signal ended it"))
+}
+
+const QUESTION: [&str; 6] = ["verify", "quadratic.vnnlib", "--network", "quadratic.unm", "--engine", "search"];
+
+/// Not a snapshot, because the widths of a machine's registers show in the last digits of these bounds.
+#[test]
+fn what_semidefinite_bounds_decide_is_said_and_can_be_checked() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (proof, query, options) = (path("p.proof"), path("p.proof.query"), path("options.toml"));
+    std::fs::write(&options, "[verify]\nbounds = \"semidefinite\"\n").expect("writable");
+    for more in [["--bounds", "semidefinite"], ["--config", &options]] {
+        let extra = ["--format", "json", "--threads", "1", "--certificate", &proof];
+        let (text, code) = unmoved(&[&QUESTION[..], &more, &extra].concat());
+        assert_eq!(code, 0, "{text}");
+        assert!(text.contains(r#""verdict":"unsat","certified":true"#), "{text}");
+        assert!(text.contains(r#""decided_by":"semidefinite""#), "{text}");
+        for arithmetic in [&[][..], &["--exact"]] {
+            let (text, code) = unmoved(&[&["check", "quadratic.unm", &query, &proof][..], arithmetic].concat());
+            assert_eq!(code, 0, "{text}");
+        }
+    }
+    let (text, code) = unmoved(&[&QUESTION[..], &["--bounds", "linear", "--format", "json"]].concat());
+    assert!(code == 0 && text.contains(r#""decided_by":"search""#), "{text}");
+}
+
+#[test]
+fn every_command_that_searches_takes_them() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let result = folder.path().join("out.txt");
+    let result = result.to_str().expect("UTF-8");
+    let image = ["tiny.unm", "--image", "tiny.npy"];
+    let robust = [&["robust"][..], &image, &["--eps", "1/16"]].concat();
+    let distortion = [&["distortion"][..], &image].concat();
+    let competition = vec!["vnncomp", "v1", "test", "quadratic.unm", "quadratic.vnnlib", result, "60"];
+    for bounds in ["linear", "semidefinite", "auto"] {
+        for question in [&robust, &distortion, &competition, &QUESTION.to_vec()] {
+            let (text, code) = unmoved(&[&question[..], &["--bounds", bounds]].concat());
+            assert_eq!(code, 0, "{question:?} with {bounds}: {text}");
+        }
+        assert_eq!(std::fs::read_to_string(result).expect("written"), "unsat\n");
+    }
+    let (help, _) = unmoved(&["evaluate", "--help"]);
+    assert!(help.contains("--bounds"), "{help}");
+    assert_eq!(unmoved(&[&QUESTION[..], &["--bounds", "quadratic"]].concat()).1, 2);
+}
