@@ -14,13 +14,12 @@ use crate::decide::Work;
 use crate::outcome::Relaxation;
 use crate::proof::Proof;
 use crate::tree::{Place, Tree};
-use leaf::{leaf, left_out};
+use leaf::leaf;
 use open::{Found, Open, State};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use unmoved_bounds::engine::{Compact, LANES, Side, Split};
 use unmoved_bounds::semidefinite::{Ascent, Program, Rows};
-use unmoved_check::{Bounds, Examiner, LiftedElement};
-use unmoved_ir::NodeId;
+use unmoved_check::{Bounds, Examiner};
 use unmoved_property::Point;
 
 /// Steps of each round of an ascent, at the root and below it, and the most rounds.
@@ -73,7 +72,6 @@ pub(crate) fn close(
     let search = Search {
         work,
         input: examiner.bounds()[0].as_ref().expect("the input has bounds"),
-        left_out: left_out(examiner, compact),
         rows,
         compact,
         state: Mutex::new(State::new(goals.iter().map(|g| g.group), &places)),
@@ -112,7 +110,6 @@ struct Search<'a> {
     compact: &'a Compact,
     /// The box of the table.
     input: &'a Bounds,
-    left_out: Vec<(NodeId, LiftedElement)>,
     goals: &'a [Goal],
     disjuncts: &'a [usize],
     /// What linear bounds have shown of each disjunct.
@@ -202,7 +199,7 @@ impl Search<'_> {
                 let (bound, proof) = ascent.prove(self.enough);
                 shown = shown.max(bound);
                 if bound > self.enough {
-                    let step = leaf(self.compact, self.input, &self.left_out, &proof, goal.lambda.clone());
+                    let step = leaf(self.compact, self.input, &proof, goal.lambda.clone());
                     self.tree().close(open.place, step);
                     return self.lock().closed(open.goal, is_root.then_some(bound));
                 }
