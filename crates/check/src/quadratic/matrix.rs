@@ -30,22 +30,27 @@ impl<R: Real> Matrix<R> {
         let reach: Vec<f64> = variables.all().map(|variable| variable.radius).chain([1.0]).collect();
         let count = variables.inputs.len();
         let mut size: Vec<f64> = gradient.iter().map(Real::size).collect();
-        let mut add = |variable: usize, term: R| {
+        // What is multiplied by factors that underflow may have changed by as much as `tiny`.
+        let mut spread = vec![0.0; gradient.len()];
+        let mut add = |variable: usize, factor: &R, by: &R| {
+            let term = factor.times(by);
             size[variable] += term.size();
+            spread[variable] += by.size();
             gradient[variable] = gradient[variable].plus(&term);
         };
         let twice = R::from_f64(2.0 * theta);
-        pull.iter().enumerate().for_each(|(i, way)| add(i, twice.times(way)));
+        pull.iter().enumerate().for_each(|(i, way)| add(i, &twice, way));
         for (k, (element, row)) in variables.lifted.iter().zip(&rows).enumerate() {
             let (d, centre) = (R::from_f64(element.d), R::from_f64(element.variable.centre));
-            add(count + k, d.times(&centre.plus(&centre).minus(&row.centre)));
+            add(count + k, &d, &centre.plus(&centre).minus(&row.centre));
             let factor = R::zero().minus(&d.times(&centre));
-            row.coefficients.iter().enumerate().for_each(|(j, c)| add(j, factor.times(c)));
+            row.coefficients.iter().enumerate().for_each(|(j, c)| add(j, &factor, c));
         }
         let terms = variables.lifted.len() + 3;
-        let sizes: f64 = size.iter().zip(&reach).map(|(s, r)| s * r).sum();
+        let weighted = |sizes: &[f64]| -> f64 { sizes.iter().zip(&reach).map(|(s, r)| s * r).sum() };
         let widths: f64 = reach.iter().sum();
-        let error = gamma::<R>(2 * terms + 16) * sizes + tiny::<R>(terms) * widths;
+        let relative = gamma::<R>(2 * terms + 16) * weighted(&size);
+        let error = relative + tiny::<R>(terms) * widths + tiny::<R>(1) * weighted(&spread);
         let (theta, half) = (R::from_f64(theta), R::from_f64(0.5));
         let quadratic = |(element, row): (&Element, Row<R>)| {
             let factor = R::from_f64(-element.d / 2.0);

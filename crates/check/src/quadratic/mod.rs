@@ -11,7 +11,7 @@ mod variables;
 use crate::backward::Scene;
 use crate::check::Checker;
 use crate::queue::Job;
-use crate::real::{Real, Sums, mul_up};
+use crate::real::{Real, Sums, mul_up, tiny};
 use crate::{QuadraticForm, WrongStep};
 pub(crate) use matrix::Matrix;
 pub(crate) use rows::Lifting;
@@ -68,8 +68,10 @@ impl<R: Real, const B: usize> Checker<'_, R, B> {
 fn add_products<R: Real>(constant: &mut Sums<R, 1>, variables: &Variables, rows: &[Row<R>]) {
     for (element, row) in variables.lifted.iter().zip(rows) {
         let centre = R::from_f64(element.variable.centre);
-        let scaled = R::from_f64(element.d).times(&centre);
-        constant.add(|_| scaled.times(&centre.minus(&row.centre)));
+        let (scaled, way) = (R::from_f64(element.d).times(&centre), centre.minus(&row.centre));
+        constant.add(|_| scaled.times(&way));
+        // Where the first product underflows, the second makes more of what that changes.
+        constant.lose(&[mul_up(tiny::<R>(1), way.size())]);
         constant.lose(&[mul_up(mul_up(element.d.abs(), element.upper), row.error)]);
     }
 }
@@ -87,5 +89,7 @@ fn ball<R: Real>(scene: &Scene<R>, theta: f64, variables: &Variables, constant: 
         constant.add(|_| factor.times(&way.times(&way)));
     }
     constant.lose(&[mul_up(theta, mul_up(eps, eps))]);
+    // The squares may underflow.
+    constant.lose(&[mul_up(theta, tiny::<R>(centre.len()))]);
     variables.inputs.iter().map(|Input { index, .. }| from_centre(*index)).collect()
 }

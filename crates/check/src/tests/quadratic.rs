@@ -1,5 +1,6 @@
 //! Quadratic leaves: what they prove, that they are never above the truth, and what is refused.
 
+mod cells;
 mod refusals;
 mod soundness;
 

@@ -46,7 +46,7 @@ fn rational_of<R: Real>(v: &R) -> Rational {
 }
 
 /// Looks for a better leaf in small random steps.
-fn climb<R: Real, const B: usize>(
+pub(super) fn climb<R: Real, const B: usize>(
     rng: &mut Rng,
     checker: &mut Checker<'_, R, B>,
     form: &mut QuadraticForm,
@@ -181,6 +181,35 @@ fn tight_bounds_are_below_the_minimum() {
         near += usize::from(least.to_f64() - bound < 0.1);
     }
     assert!(near > 10, "{near}");
+}
+
+/// At a single point of a ball so small that the squares of distances underflow, times a multiplier as large as there is: the leaf must
+/// not make more of the ball than there is.
+#[test]
+fn squares_that_underflow() {
+    let count = 100;
+    let mut b = Builder::new();
+    let x = b.input("x", &[count], DType::F32).unwrap();
+    let y = b.push("y", dense(count, &vec![0.0; count], &[0.0]), &[x]).unwrap();
+    let eps = exactly(1.7e-161);
+    let region = InputRegion::ball(vec![0.0; count], Norm::L2, eps.clone(), None).unwrap();
+    let constant = exactly(-1e-285);
+    let g = Constraint { outputs: vec![(0, Rational::ONE)], inputs: vec![], constant: constant.clone(), strict: false };
+    let query = Query::new(Arc::new(b.finish(y).unwrap()), region, vec![Conjunction(vec![g])]).unwrap();
+    let mut checker = Checker::<f64, 8>::new(&query).unwrap();
+    let at = 1.6e-162;
+    for index in 0..count as u32 {
+        // Below, then below and above.
+        checker.step(&Step::SplitInput { index, at }).unwrap();
+        checker.step(&Step::SplitInput { index, at }).unwrap();
+        assert!(checker.up());
+    }
+    let square = &exactly(at) * &exactly(at);
+    assert!(&Rational::from(count as i64) * &square <= &eps * &eps);
+    let form = LinearForm::with_lambda(vec![1.0]);
+    let leaf = QuadraticForm { form, ball: f32::MAX, ..QuadraticForm::default() };
+    let bound = checker.quadratic(&leaf).unwrap();
+    assert!(exactly(bound) <= constant, "{bound}");
 }
 
 /// A matrix that is a product and so barely definite, or less than that: what the loss says holds.
