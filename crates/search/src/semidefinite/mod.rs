@@ -41,7 +41,7 @@ const MOST_SPREAD: f32 = 4.0;
 /// Networks for which [`Relaxation::Auto`] tries it: with at least so many unstable ReLUs, and at most so many coefficients in all rows. Whether layers
 /// are too many shows at the first root.
 const LEAST_UNSTABLE: usize = 24;
-const MOST_COEFFICIENTS: usize = 1 << 21;
+const MOST_COEFFICIENTS: usize = 1 << 20;
 
 /// Whether the semidefinite relaxation is to be tried, as far as shape tells.
 pub(crate) fn is_promising(compact: &Compact, relaxation: Relaxation) -> bool {
