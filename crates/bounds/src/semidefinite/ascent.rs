@@ -100,13 +100,14 @@ impl<'p> Ascent<'p> {
     }
 
     /// The bound that these multipliers give, up to the rounding of f32, and what shows it. Tries harder where it is not `enough` and could be.
-    pub fn prove(&mut self, enough: f64) -> (f64, Leaf) {
-        let mut best = self.shown(LAST_SWEEPS[0]);
+    /// Once it is to `stop` it shows nothing more.
+    pub fn prove(&mut self, enough: f64, stop: impl Fn() -> bool) -> (f64, Leaf) {
+        let mut best = self.shown(LAST_SWEEPS[0], &stop);
         for sweeps in &LAST_SWEEPS[1..] {
-            if best.0 > enough || self.value <= enough {
+            if best.0 > enough || self.value <= enough || stop() {
                 break;
             }
-            let next = self.shown(*sweeps);
+            let next = self.shown(*sweeps, &stop);
             if next.0 > best.0 {
                 best = next;
             }
@@ -115,7 +116,7 @@ impl<'p> Ascent<'p> {
     }
 
     /// Makes the vectors better for the multipliers as they are, and takes from the bound what the matrix still lacks.
-    fn shown(&mut self, sweeps: usize) -> (f64, Leaf) {
+    fn shown(&mut self, sweeps: usize, stop: &dyn Fn() -> bool) -> (f64, Leaf) {
         let with = self.settle(sweeps);
         let program = self.program;
         let linear = with.linear(program);
@@ -124,7 +125,8 @@ impl<'p> Ascent<'p> {
         let (least, vector) = matrix.least(&mut self.random);
         // Whether this is enough is seen only by the factorisation: the search for the least eigenvalue may have missed it.
         let shifts = (0..MOST_SHIFTS).map(|k| (MARGIN - least.min(0.0)) * 2f32.powi(k));
-        let shift = shifts.into_iter().find(|shift| matrix.is_definite(shift - 0.5 * MARGIN)).unwrap_or(f32::INFINITY);
+        let shift =
+            shifts.into_iter().find(|shift| matrix.is_definite(shift - 0.5 * MARGIN, stop)).unwrap_or(f32::INFINITY);
         let kappa = matrix.diagonal.iter().zip(&with.square).map(|(d, s)| (d * (1.0 + shift) - s).max(0.0));
         let kappa: Vec<f32> = kappa.collect();
         let first = matrix.diagonal[program.columns] * (1.0 + shift);
