@@ -28,6 +28,9 @@ const LAST_SWEEPS: [usize; 4] = [12, 40, 80, 160];
 /// What the least eigenvalue of the scaled matrix must at least be, for the rounding of f32 in all that it is made of.
 const MARGIN: f32 = 2e-5;
 
+/// The share of what a bound has to spare that goes into the diagonal: where multipliers nearly cancel, their rounding is large beside it.
+const SPARE: f64 = 0.1;
+
 /// How often a shift is doubled at most.
 const MOST_SHIFTS: i32 = 12;
 
@@ -100,13 +103,14 @@ impl<'p> Ascent<'p> {
     }
 
     /// The bound that these multipliers give, up to the rounding of f32, and what shows it. Tries harder where it is not `enough` and could be.
-    pub fn prove(&mut self, enough: f64) -> (f64, Leaf) {
-        let mut best = self.shown(LAST_SWEEPS[0]);
+    /// Once it is to `stop` it shows nothing more.
+    pub fn prove(&mut self, enough: f64, stop: impl Fn() -> bool) -> (f64, Leaf) {
+        let mut best = self.shown(LAST_SWEEPS[0], enough, &stop);
         for sweeps in &LAST_SWEEPS[1..] {
-            if best.0 > enough || self.value <= enough {
+            if best.0 > enough || self.value <= enough || stop() {
                 break;
             }
-            let next = self.shown(*sweeps);
+            let next = self.shown(*sweeps, enough, &stop);
             if next.0 > best.0 {
                 best = next;
             }
@@ -115,7 +119,7 @@ impl<'p> Ascent<'p> {
     }
 
     /// Makes the vectors better for the multipliers as they are, and takes from the bound what the matrix still lacks.
-    fn shown(&mut self, sweeps: usize) -> (f64, Leaf) {
+    fn shown(&mut self, sweeps: usize, enough: f64, stop: &dyn Fn() -> bool) -> (f64, Leaf) {
         let with = self.settle(sweeps);
         let program = self.program;
         let linear = with.linear(program);
@@ -124,12 +128,19 @@ impl<'p> Ascent<'p> {
         let (least, vector) = matrix.least(&mut self.random);
         // Whether this is enough is seen only by the factorisation: the search for the least eigenvalue may have missed it.
         let shifts = (0..MOST_SHIFTS).map(|k| (MARGIN - least.min(0.0)) * 2f32.powi(k));
-        let shift = shifts.into_iter().find(|shift| matrix.is_definite(shift - 0.5 * MARGIN)).unwrap_or(f32::INFINITY);
+        let shift =
+            shifts.into_iter().find(|shift| matrix.is_definite(shift - 0.5 * MARGIN, stop)).unwrap_or(f32::INFINITY);
         let kappa = matrix.diagonal.iter().zip(&with.square).map(|(d, s)| (d * (1.0 + shift) - s).max(0.0));
-        let kappa: Vec<f32> = kappa.collect();
-        let first = matrix.diagonal[program.columns] * (1.0 + shift);
-        let total: f64 = kappa.iter().map(|k| f64::from(*k)).sum();
-        let bound = with.constant - f64::from(first) - total;
+        let mut kappa: Vec<f32> = kappa.collect();
+        let mut first = matrix.diagonal[program.columns] * (1.0 + shift);
+        let bound = |kappa: &[f32], first: f32| {
+            with.constant - f64::from(first) - kappa.iter().map(|k| f64::from(*k)).sum::<f64>()
+        };
+        let there = program.radius.iter().map(|r| f32::from(u8::from(*r > 0.0)));
+        let spare = (SPARE * (bound(&kappa, first) - enough) / (1 + program.columns) as f64).max(0.0) as f32;
+        kappa.iter_mut().zip(there).for_each(|(k, there)| *k += spare * there);
+        first += spare;
+        let bound = bound(&kappa, first);
         let leaf = Leaf::new(program, &self.multipliers, &kappa, first);
         if least < -MARGIN {
             self.turn(&vector);

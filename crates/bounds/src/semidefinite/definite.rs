@@ -18,6 +18,8 @@ pub(super) struct Arrow {
 const ROWS: usize = 4;
 /// Rows are filled up to multiples of this.
 const WIDTH: usize = 8;
+/// So many rows are finished between looks at the clock.
+const LOOK: usize = 16 * ROWS;
 
 impl Arrow {
     /// All zero, with so many diagonal entries and so many rows.
@@ -35,7 +37,7 @@ impl Arrow {
     }
 
     /// Whether the factorisation comes to its end: then the matrix is positive definite, but for rounding. A row of the first part that is zero is passed over.
-    pub(super) fn factorises(mut self) -> bool {
+    pub(super) fn factorises(mut self, stop: &dyn Fn() -> bool) -> bool {
         // Not so for NaN.
         if !self.first.iter().all(|d| *d >= 0.0) {
             return false;
@@ -44,22 +46,25 @@ impl Arrow {
         for k in 0..self.other.len() {
             self.row(k).0.iter_mut().zip(&scale).for_each(|(entry, s)| *entry *= s);
         }
-        Arch::new().dispatch(Complete(&mut self))
+        Arch::new().dispatch(Complete(&mut self, stop))
     }
 }
 
-struct Complete<'a>(&'a mut Arrow);
+struct Complete<'a>(&'a mut Arrow, &'a dyn Fn() -> bool);
 
 impl WithSimd for Complete<'_> {
     type Output = bool;
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> bool {
-        let Self(Arrow { first, other: diagonal, stride, rows }) = self;
+        let Self(Arrow { first, other: diagonal, stride, rows }, stop) = self;
         let (start, stride) = (first.len().next_multiple_of(WIDTH), *stride);
         // Of a finished row only what is left of its diagonal is not zero: products with it go so far.
         let finished = |j: usize| (start + j).next_multiple_of(WIDTH);
         for block in (0..diagonal.len()).step_by(ROWS) {
+            if block.is_multiple_of(LOOK) && stop() {
+                return false;
+            }
             let (done, own) = rows.split_at_mut(block * stride);
             for (j, other) in done.chunks_exact(stride).enumerate() {
                 let sums = products::<S, ROWS>(simd, own, stride, &other[..finished(j)]);

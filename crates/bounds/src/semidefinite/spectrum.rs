@@ -43,8 +43,11 @@ impl<'a> Matrix<'a> {
         Self { program, with, diagonal, scale, linear }
     }
 
-    /// Whether the matrix is positive definite once its diagonal is multiplied by `1 + shift`.
-    pub(super) fn is_definite(&self, shift: f32) -> bool {
+    /// Whether the matrix is positive definite once its diagonal is multiplied by `1 + shift`; not known to be so once it is to `stop`.
+    pub(super) fn is_definite(&self, shift: f32, stop: &dyn Fn() -> bool) -> bool {
+        if stop() {
+            return false;
+        }
         let (inputs, lifted) = (self.program.inputs, self.program.lifted.len());
         let mut arrow = Arrow::new(inputs, lifted + 1);
         let diagonal = |c: usize| f64::from(self.diagonal[c] * (1.0 + shift));
@@ -63,7 +66,7 @@ impl<'a> Matrix<'a> {
         let (of_inputs, of_lifted) = arrow.row(lifted);
         of_inputs.iter_mut().zip(self.linear).for_each(|(entry, q)| *entry = f64::from(*q));
         of_lifted.iter_mut().zip(&self.program.column).for_each(|(entry, &c)| *entry = f64::from(self.linear[c]));
-        arrow.factorises()
+        arrow.factorises(stop)
     }
 
     fn multiply(&self, x: &[f32], room: &mut Room) {

@@ -188,7 +188,7 @@ fn a_leaf_is_the_function_in_the_networks_own_units() {
         let mut ascent = Ascent::new(program);
         ascent.climb(20, 1.0, || false);
         ascent.multipliers.sign.iter_mut().for_each(|s| *s = [0.0, rng.unit() as f32][rng.below(2)]);
-        let (_, leaf) = ascent.prove(1e-5);
+        let (_, leaf) = ascent.prove(1e-5, || false);
         assert!(leaf.inputs.iter().all(|(_, kappa)| kappa.is_finite() && *kappa >= 0.0));
         assert!(leaf.lifted.iter().all(|l| l.kappa.is_finite() && l.kappa >= 0.0));
         let inputs = case.compact.inputs();
@@ -306,8 +306,8 @@ fn the_least_eigenvalue_is_found_and_decides_whether_a_matrix_is_definite() {
         };
         let quotient = form(&|i, j| all[i][j]) / form(&|i, j| if i == j { all[i][i] } else { 0.0 });
         assert!((quotient - exact).abs() < 1e-2 * (1.0 + exact.abs()), "{quotient} instead of {exact}");
-        assert!(matrix.is_definite((1e-5 - exact) as f32));
-        assert!(!matrix.is_definite((-1e-5 - exact) as f32));
+        assert!(matrix.is_definite((1e-5 - exact) as f32, &|| false));
+        assert!(!matrix.is_definite((-1e-5 - exact) as f32, &|| false));
     });
     assert!(signs.iter().all(|&n| n > 20), "{signs:?}");
 }
@@ -343,7 +343,7 @@ fn a_factorisation_comes_to_its_end_where_no_eigenvalue_is_negative() {
                 of_first.copy_from_slice(&a[first + k][..first]);
                 of_other.copy_from_slice(&a[first + k][first..first + k]);
             }
-            assert_eq!(arrow.factorises(), shift > -least, "{first} and {other}, {shift} upon {least}");
+            assert_eq!(arrow.factorises(&|| false), shift > -least, "{first} and {other}, {shift} upon {least}");
         }
     }
 }

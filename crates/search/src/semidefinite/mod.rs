@@ -196,7 +196,7 @@ impl Search<'_> {
             ascent.climb(STEPS[below], length, || self.is_out());
             let value = ascent.value();
             if value > self.enough || round + 1 == ROUNDS[below] {
-                let (bound, proof) = ascent.prove(self.enough);
+                let (bound, proof) = ascent.prove(self.enough, || self.is_out());
                 shown = shown.max(bound);
                 if bound > self.enough {
                     let step = leaf(self.compact, self.input, &proof, goal.lambda.clone());

@@ -100,7 +100,7 @@ fn levels(network: &Arc<Network>, norm: Norm, output: u32) -> Levels {
         }
         least = least.min(value(&x));
     }
-    Levels { linear: f64::from(descent.bound(0)), semidefinite: ascent.prove(f64::INFINITY).0, least }
+    Levels { linear: f64::from(descent.bound(0)), semidefinite: ascent.prove(f64::INFINITY, || false).0, least }
 }
 
 /// What the whole makes of it, and whether its certificate has splits of ReLUs.
@@ -274,4 +274,17 @@ fn it_agrees_with_enumeration() {
     }
     assert!(missed <= 2, "{missed} of {closed} are missed");
     assert!(closed > 40 && split > 3 && violated > 40, "{closed} closed, {split} with splits, {violated} violated");
+}
+
+/// Near the most coefficients that there may be, where a step of the ascent takes long and a factorisation longer.
+#[test]
+fn limits_end_what_is_large() {
+    let network = network(5, 800, 2400);
+    let hard = query(&network, Norm::Linf, vec![vec![at_most(0, -2e4)]]);
+    let options = Options { time_limit: Some(Duration::from_millis(2500)), threads: 2, ..Options::default() };
+    let done = in_time(move || {
+        let start = std::time::Instant::now();
+        (alone(&hard, options), start.elapsed())
+    });
+    assert!(!done.0.closed && done.1 < Duration::from_secs(5), "{:?}", done.1);
 }
