@@ -37,7 +37,7 @@ impl Engine {
 /// Which relaxation bounds the subproblems of [`Engine::Search`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Relaxation {
-    /// The semidefinite one beside the linear one, for networks of few layers, where it gains much.
+    /// The semidefinite one beside the linear one, where it has room and gains much.
     #[default]
     Auto,
     /// The linear one alone.

@@ -1,5 +1,5 @@
-//! Branch and bound on the phases of unstable ReLUs, each subproblem bounded by the semidefinite relaxation: for networks of few layers, where
-//! the linear relaxation is far off and splits hardly move it.
+//! Branch and bound on the phases of unstable ReLUs, each subproblem bounded by the semidefinite relaxation: where the linear relaxation
+//! is far off and splits hardly move it.
 //!
 //! One bound takes as long as hundreds of linear ones, and is worth as much as many thousands where it is worth anything; whether it is
 //! shows at the root.

@@ -170,7 +170,7 @@ enum BoundsName {
     Linear,
     /// By the semidefinite relaxation too, whatever it gains
     Semidefinite,
-    /// By the semidefinite relaxation too, where layers are few and it gains much
+    /// By the semidefinite relaxation too, where it has room and gains much
     Auto,
 }
 
