@@ -4,6 +4,7 @@ use crate::goals::{Open, State, Status};
 use crate::history::{Branch, History};
 use crate::outcome::Watch;
 use crate::tree::{Place, Tree, leaf};
+use crate::workers::{lock, on_threads, unlocked, wait};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use unmoved_bounds::LEANING;
 use unmoved_bounds::engine::{Ascent, Compact, Descent, Form, LANES, Side, Split, Subproblem, Unstable};
@@ -85,12 +86,7 @@ pub(crate) fn search(
         watch,
     };
     search.start(&roots, &stop, &candidate);
-    std::thread::scope(|scope| {
-        for _ in 1..effort.threads {
-            scope.spawn(|| search.work(&stop, &candidate));
-        }
-        search.work(&stop, &candidate);
-    });
+    on_threads(effort.threads, || search.work(&stop, &candidate), || search.stop());
     let mut margins: Vec<f32> = (0..goals.len()).map(|g| search.lock().margin(g)).collect();
     if close_open {
         search.close_open(&mut margins);
@@ -100,7 +96,7 @@ pub(crate) fn search(
     Searched {
         endings: roots.into_iter().zip(margins).map(|(root, margin)| Ending { root, margin }).collect(),
         nodes,
-        tree: search.tree.into_inner().unwrap_or_else(|e| e.into_inner()),
+        tree: unlocked(search.tree),
     }
 }
 
@@ -127,18 +123,6 @@ struct Item {
     parent: Option<(f32, Branch)>,
 }
 
-/// Ends the search where its worker panics: the others would wait for it for ever.
-struct Guard<'s, 'a>(&'s Search<'a>);
-
-impl Drop for Guard<'_, '_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.lock().stop();
-            self.0.changed.notify_all();
-        }
-    }
-}
-
 impl From<Open> for Item {
     fn from(open: Open) -> Self {
         let Open { place, goal, splits, slopes, shifts, .. } = open;
@@ -148,11 +132,16 @@ impl From<Open> for Item {
 
 impl Search<'_> {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(|e| e.into_inner())
+        lock(&self.state)
+    }
+
+    fn stop(&self) {
+        self.lock().stop();
+        self.changed.notify_all();
     }
 
     fn tree(&self) -> MutexGuard<'_, Tree> {
-        self.tree.lock().unwrap_or_else(|e| e.into_inner())
+        lock(&self.tree)
     }
 
     fn start(
@@ -188,7 +177,6 @@ impl Search<'_> {
 
     fn work(&self, stop: &(impl Fn() -> bool + Sync), candidate: &(impl Fn(&Descent<'_>, &[usize]) -> bool + Sync)) {
         let mut descent = Descent::new(self.compact);
-        let _guard = Guard(self);
         while let Some(items) = self.take(stop) {
             let goals: Vec<usize> = items.iter().map(|i| i.goal).collect();
             self.bound(&mut descent, items, self.effort.steps, candidate);
@@ -212,7 +200,7 @@ impl Search<'_> {
                     return None;
                 }
                 Status::Work => break state.take(LANES / 2, self.effort.threads),
-                Status::Wait => state = self.changed.wait(state).unwrap_or_else(|e| e.into_inner()),
+                Status::Wait => state = wait(&self.changed, state),
             }
         };
         drop(state);
@@ -255,7 +243,7 @@ impl Search<'_> {
     ) {
         self.run(descent, &items, steps, self.effort.enough);
         let (mut closed, mut open, mut last) = (Vec::new(), Vec::new(), Vec::new());
-        let mut history = self.history.lock().unwrap_or_else(|e| e.into_inner());
+        let mut history = lock(&self.history);
         for (lane, item) in items.iter().enumerate() {
             if let (Some((bound, branch)), Some(split)) = (item.parent, item.splits.last()) {
                 // More than closes it is worth no more.

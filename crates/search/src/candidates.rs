@@ -1,7 +1,6 @@
 //! Inputs that may be counterexamples, and what replay made of them.
 
 use crate::outcome::{DecidedBy, Outcome};
-use std::sync::{Mutex, MutexGuard};
 use unmoved_check::{ReplayError, replay_point};
 use unmoved_ir::IrError;
 use unmoved_property::{Constraint, Counterexample, Point, Query, Verdict};
@@ -62,8 +61,4 @@ impl Candidates {
             None => outcome,
         }
     }
-}
-
-pub(crate) fn lock(found: &Mutex<Candidates>) -> MutexGuard<'_, Candidates> {
-    found.lock().unwrap_or_else(|e| e.into_inner())
 }

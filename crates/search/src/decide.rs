@@ -2,15 +2,16 @@
 
 use crate::attack::{self, Strong};
 use crate::boxes;
-use crate::candidates::{Candidates, lock};
+use crate::candidates::Candidates;
 use crate::clock::Clock;
-use crate::outcome::{DecidedBy, Engine, Options, Outcome, Progress, Relaxation, SearchError, Watch};
+use crate::outcome::{DecidedBy, Engine, Options, Outcome, Progress, SearchError, Watch};
 use crate::plan::Plan;
 use crate::programs;
 use crate::proof::Proof;
 use crate::refine::refine;
 use crate::semidefinite;
 use crate::solver::{self, Answer};
+use crate::workers::{lock, unlocked};
 use std::sync::Mutex;
 use std::time::Instant;
 use unmoved_bounds::engine::Compact;
@@ -117,7 +118,7 @@ pub fn decide_prepared(
         watch(&Progress::Engine(Engine::Boxes));
         ended = boxes::close(&work, &mut examiner, &mut proof, &layers, &compact, &found);
         if lock(&found).counterexample.is_some() {
-            let found = found.into_inner().unwrap_or_else(|e| e.into_inner());
+            let found = unlocked(found);
             return Ok(found.into_outcome(proof.outcome, DecidedBy::Boxes));
         }
     }
@@ -128,7 +129,7 @@ pub fn decide_prepared(
         watch(&Progress::Engine(Engine::Search));
         ended = by_search(&work, &mut examiner, &mut proof, &mut compact, &found);
         if lock(&found).counterexample.is_some() {
-            let found = found.into_inner().unwrap_or_else(|e| e.into_inner());
+            let found = unlocked(found);
             return Ok(found.into_outcome(proof.outcome, DecidedBy::Search));
         }
     }
@@ -146,7 +147,7 @@ pub fn decide_prepared(
             other => other?,
         };
     }
-    let mut found = found.into_inner().unwrap_or_else(|e| e.into_inner());
+    let mut found = unlocked(found);
     if found.counterexample.is_some() {
         return Ok(found.into_outcome(proof.outcome, DecidedBy::Milp));
     }
@@ -209,10 +210,8 @@ fn by_search(
         let (effort, is_last) = (plan.effort(compact), plan.is_last(compact));
         let mut is_closed = proof.search(compact, &effort, || clock.is_out(), found, watch);
         let mut by = if plan.is_refined() || proof.has_split() { DecidedBy::Search } else { DecidedBy::Slopes };
-        if !is_closed && !is_over(proof) && plan.is_semidefinite(compact) {
-            plan.tried_semidefinite();
-            let insists = options.relaxation == Relaxation::Semidefinite;
-            is_closed = semidefinite::close(work, examiner, proof, compact, found, plan.enough(), insists);
+        if !is_closed && !is_over(proof) && plan.semidefinite(compact) {
+            is_closed = semidefinite::close(work, examiner, proof, compact, found, plan.enough());
             by = DecidedBy::Semidefinite;
         }
         if is_closed {
@@ -257,6 +256,5 @@ fn attack_strongly(
     let stop = || work.clock.is_out() || left.is_some_and(|left| start.elapsed() > left / ATTACK_SHARE);
     let seed = work.options.attack.seed;
     let strong = Strong { query: work.query, compact, open, starts: &[], operations, seed };
-    strong.run(stop, |input| lock(found).accept(work.query, input));
-    lock(found).counterexample.is_some()
+    strong.run(stop, |input| lock(found).accept(work.query, input))
 }

@@ -4,6 +4,7 @@ use crate::bab::Effort;
 use crate::history::Branch;
 use crate::outcome::Progress;
 use crate::tree::Place;
+use crate::workers::{Rank, Ranked};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use unmoved_bounds::engine::Split;
@@ -23,22 +24,11 @@ pub(crate) struct Open {
 }
 
 /// The least bound first.
-impl Ord for Open {
-    fn cmp(&self, other: &Self) -> Ordering {
+impl Rank for Open {
+    fn rank(&self, other: &Self) -> Ordering {
         other.bound.total_cmp(&self.bound).then_with(|| other.place.cmp(&self.place))
     }
 }
-impl PartialOrd for Open {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl PartialEq for Open {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-impl Eq for Open {}
 
 /// Reports come after so many batches.
 const REPORT_EVERY: usize = 512;
@@ -79,7 +69,7 @@ pub(crate) struct State {
 /// One goal.
 #[derive(Default)]
 struct Pursuit {
-    heap: BinaryHeap<Open>,
+    heap: BinaryHeap<Ranked<Open>>,
     nodes: usize,
     closed: usize,
     /// Subproblems that are not closed, wherever they are.
@@ -118,7 +108,8 @@ impl State {
     pub(crate) fn margin(&self, goal: usize) -> f32 {
         let deep = self.deep.iter().filter(|o| o.goal == goal);
         let own = &self.goals[goal];
-        let least = own.heap.iter().chain(&own.stuck).chain(deep).map(|o| o.bound).reduce(f32::min);
+        let least =
+            own.heap.iter().map(|ranked| &ranked.0).chain(&own.stuck).chain(deep).map(|o| o.bound).reduce(f32::min);
         // A goal that was never begun has nothing open either.
         least.unwrap_or(if own.unfinished == 0 { f32::INFINITY } else { f32::NEG_INFINITY })
     }
@@ -176,7 +167,7 @@ impl State {
             self.turn = (self.turn + 1) % self.goals.len();
             passed += 1;
             if self.is_workable(&self.goals[self.turn]) {
-                taken.extend(self.goals[self.turn].heap.pop());
+                taken.extend(self.goals[self.turn].heap.pop().map(|ranked| ranked.0));
                 self.open -= 1;
                 passed = 0;
             }
@@ -211,7 +202,7 @@ impl State {
         if self.open >= self.most_open {
             self.deep.push(open);
         } else {
-            goal.heap.push(open);
+            goal.heap.push(Ranked(open));
             self.open += 1;
         }
     }
@@ -232,7 +223,9 @@ impl State {
     /// Everything that is open.
     pub(crate) fn drain(&mut self) -> Vec<Open> {
         self.open = 0;
-        let own = |g: &mut Pursuit| std::mem::take(&mut g.heap).into_iter().chain(std::mem::take(&mut g.stuck));
+        let own = |g: &mut Pursuit| {
+            std::mem::take(&mut g.heap).into_iter().map(|ranked| ranked.0).chain(std::mem::take(&mut g.stuck))
+        };
         let heaps = self.goals.iter_mut().flat_map(own);
         heaps.chain(std::mem::take(&mut self.deep)).collect()
     }

@@ -26,6 +26,7 @@ mod refine;
 mod semidefinite;
 mod solver;
 mod tree;
+mod workers;
 
 pub use attack::{AttackOptions, attack};
 pub use decide::{decide, decide_prepared, decide_watched};

@@ -16,8 +16,8 @@ pub(crate) struct Plan {
     /// Subproblems per bound of the refinements to come, the last first.
     refinements: Vec<usize>,
     refined: bool,
-    /// Whether semidefinite bounds are still to be tried upon the bounds as they are.
     relaxation: Relaxation,
+    /// Whether semidefinite bounds were tried upon the bounds as they are.
     tried: bool,
     attacked: bool,
     enough: f32,
@@ -94,13 +94,15 @@ impl Plan {
     }
 
     /// Whether semidefinite bounds come next.
-    pub(crate) fn is_semidefinite(&self, compact: &Compact) -> bool {
+    fn is_semidefinite(&self, compact: &Compact) -> bool {
         !self.tried && semidefinite::is_promising(compact, self.relaxation)
     }
 
-    /// They were tried.
-    pub(crate) fn tried_semidefinite(&mut self) {
-        self.tried = true;
+    /// Whether they are to be tried now, which they are then.
+    pub(crate) fn semidefinite(&mut self, compact: &Compact) -> bool {
+        let comes = self.is_semidefinite(compact);
+        self.tried |= comes;
+        comes
     }
 
     /// What a bound must exceed to be taken for proved.

@@ -6,11 +6,12 @@
 //! but for rounding.
 
 use crate::attack;
-use crate::candidates::{Candidates, lock};
+use crate::candidates::Candidates;
 use crate::decide::{Ended, Work};
 use crate::outcome::{DecidedBy, Progress, SearchError};
 use crate::proof::Proof;
 use crate::solver::{fits, solve, solver};
+use crate::workers::lock;
 use std::sync::Mutex;
 use std::time::Duration;
 use unmoved_bounds::engine::Compact;
@@ -203,14 +204,8 @@ impl Pass<'_, '_, '_> {
     /// Replays a solver's point, and what an attack finds from there.
     fn try_input(&self, disjunct: usize, x: Vec<f64>) -> bool {
         let query = self.work.query;
-        let mut accepted = false;
-        let mut accept = |input: &Point| {
-            accepted |= lock(self.found).accept(query, input);
-            accepted
-        };
-        if !query.region().nearest_inside(&x).is_some_and(|input| accept(&input)) {
-            attack::seek_from(query, self.compact, &[(disjunct, x)], STEPS, &mut accept);
-        }
-        accepted
+        let accept = |input: &Point| lock(self.found).accept(query, input);
+        query.region().nearest_inside(&x).is_some_and(|input| accept(&input))
+            || attack::seek_from(query, self.compact, &[(disjunct, x)], STEPS, accept)
     }
 }

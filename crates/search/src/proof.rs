@@ -2,15 +2,16 @@
 
 use crate::attack;
 use crate::bab::{self, Effort, Goal};
-use crate::candidates::{Candidates, lock};
+use crate::candidates::Candidates;
 use crate::outcome::{Outcome, Watch};
+use crate::workers::lock;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 use unmoved_bounds::engine::{Compact, Descent, Form};
 use unmoved_check::{Certificate, Examiner, LinearForm, Multipliers, Refusal, Step};
 use unmoved_ir::Op;
-use unmoved_property::{Constraint, Query};
+use unmoved_property::{Constraint, Point, Query};
 
 /// Every so many batches the minimisers of the relaxations are the starts of an attack with so many steps.
 const ATTACK_EVERY: usize = 16;
@@ -146,12 +147,8 @@ impl<'q> Proof<'q> {
                 (disjuncts[goal], x)
             };
             let starts: Vec<(usize, Vec<f64>)> = lanes.iter().enumerate().map(start).collect();
-            let mut accepted = false;
-            attack::seek_from(self.query, compact, &starts, ATTACK_STEPS, |input| {
-                accepted = lock(found).accept(self.query, input);
-                accepted
-            });
-            accepted
+            let accept = |input: &Point| lock(found).accept(self.query, input);
+            attack::seek_from(self.query, compact, &starts, ATTACK_STEPS, accept)
         };
         let searched = bab::search(compact, &goals, effort, false, stop, candidate, watch);
         self.outcome.subproblems += searched.nodes;

@@ -5,6 +5,7 @@
 use crate::attack;
 use crate::bab::{self, Effort, Goal};
 use crate::outcome::{Progress, Watch};
+use crate::workers::{lock, on_threads, unlocked};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use unmoved_bounds::engine::{Compact, Form, LANES, phase};
@@ -143,7 +144,6 @@ fn layer(
     };
     let next = AtomicUsize::new(0);
     let done = Mutex::new((Vec::new(), Refined::default()));
-    let lock = || done.lock().unwrap_or_else(|e| e.into_inner());
     let work = || {
         while let Some(group) = groups.get(next.fetch_add(1, Ordering::Relaxed)).filter(|_| !stop()) {
             let part;
@@ -154,11 +154,11 @@ fn layer(
                     &part
                 }
             };
-            let so_far = lock().1;
+            let so_far = lock(&done).1;
             let searches = so_far.pays();
             let nodes = if searches { refinement.nodes } else { 1 };
             let found = elements(compact, node, group, bounds, Refinement { nodes, ..refinement }, stop);
-            let mut done = lock();
+            let mut done = lock(&done);
             done.1.subproblems += found.subproblems;
             if searches {
                 done.1.tried += group.len();
@@ -167,13 +167,9 @@ fn layer(
             done.0.extend(found.lemmas);
         }
     };
-    std::thread::scope(|scope| {
-        for _ in 1..refinement.threads {
-            scope.spawn(work);
-        }
-        work();
-    });
-    let (mut lemmas, refined) = done.into_inner().unwrap_or_else(|e| e.into_inner());
+    // Nobody waits for another.
+    on_threads(refinement.threads, work, || {});
+    let (mut lemmas, refined) = unlocked(done);
     // In an order that does not depend on the threads.
     lemmas.sort_by_key(|l: &(u32, Vec<Step>)| l.0);
     (lemmas.into_iter().map(|l| l.1).collect(), refined)

@@ -112,19 +112,19 @@ pub(crate) fn seek(
     }
 }
 
-/// The same from given points, at most [`LANES`], each with the disjunct that it is to satisfy.
+/// The same from given points, at most [`LANES`], each with the disjunct that it is to satisfy. Whether `accept` has returned true.
 pub(crate) fn seek_from(
     query: &Query,
     compact: &Compact,
     starts: &[(usize, Vec<f64>)],
     steps: usize,
     mut accept: impl FnMut(&Point) -> bool,
-) {
+) -> bool {
     let mut walk = Walk::new(query, compact);
     for (lane, (disjunct, x)) in starts.iter().enumerate() {
         walk.start(lane, &query.unsafe_set()[*disjunct], x);
     }
-    walk.descend(starts.len(), &Pace::plain(steps, LENGTH_NEAR), None, &|| false, &mut accept);
+    walk.descend(starts.len(), &Pace::plain(steps, LENGTH_NEAR), None, &|| false, &mut accept)
 }
 
 /// The middle of the region.

@@ -72,8 +72,8 @@ impl Aim {
 
 impl Strong<'_> {
     /// Looks for inputs that satisfy one of the open disjuncts. `accept` is shown every input that seems to and ends the
-    /// attack by returning true. Depends on nothing but the query, the seed, and when `stop` says so.
-    pub(crate) fn run(&self, stop: impl Fn() -> bool, mut accept: impl FnMut(&Point) -> bool) {
+    /// attack by returning true; then so does this. Depends on nothing but the query, the seed, and when `stop` says so.
+    pub(crate) fn run(&self, stop: impl Fn() -> bool, mut accept: impl FnMut(&Point) -> bool) -> bool {
         let shallow = Shallow::new(self.query);
         let aim = |&disjunct: &usize| {
             let form = shallow.as_ref().and_then(|shallow| shallow.form(&self.query.unsafe_set()[disjunct]));
@@ -81,7 +81,7 @@ impl Strong<'_> {
         };
         let mut aims: Vec<Aim> = self.open.iter().map(aim).collect();
         if aims.is_empty() {
-            return;
+            return false;
         }
         let mut random = fastrand::Rng::with_seed(self.seed);
         let mut walk = Walk::new(self.query, self.compact);
@@ -115,11 +115,11 @@ impl Strong<'_> {
             let pace = Pace { steps: STEPS, lengths, decay: DECAY, soft, momentum: MOMENTUM };
             let mut best = [Best::NONE; LANES];
             if walk.descend(LANES, &pace, Some(&mut best), &stop, &mut accept) {
-                return;
+                return true;
             }
             for (best, of) in best.into_iter().zip(of) {
                 if stop() {
-                    return;
+                    return false;
                 }
                 let aim = &mut aims[of];
                 let best = match (&shallow, &aim.form) {
@@ -128,7 +128,7 @@ impl Strong<'_> {
                 };
                 let moved = || self.query.region().nearest_inside(&best.x);
                 if best.value <= 0.0 && aim.form.is_some() && moved().is_some_and(|input| accept(&input)) {
-                    return;
+                    return true;
                 }
                 aim.keep(best);
             }
@@ -136,9 +136,10 @@ impl Strong<'_> {
             if now < least.0 - GAIN * least.0.abs() || least.0 == f32::INFINITY {
                 least = (now, round);
             } else if round >= least.1 + PATIENCE {
-                return;
+                return false;
             }
         }
+        false
     }
 
     fn rounds(&self) -> usize {

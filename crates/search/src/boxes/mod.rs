@@ -9,10 +9,11 @@ mod waiting;
 mod weights;
 
 use crate::attack;
-use crate::candidates::{Candidates, lock};
+use crate::candidates::Candidates;
 use crate::decide::{Ended, Work};
 use crate::outcome::{DecidedBy, Engine, Progress};
 use crate::proof::Proof;
+use crate::workers::{lock, on_threads, unlocked, wait};
 use part::{Judge, Part, Worked};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use tree::{Place, Tree};
@@ -20,7 +21,7 @@ use unmoved_bounds::boxes::{Layers, Table, Walker};
 use unmoved_bounds::engine::{Compact, LANES};
 use unmoved_check::{Examiner, Step};
 use unmoved_ir::Op;
-use unmoved_property::{Norm, Query, RegionKind};
+use unmoved_property::{Norm, Point, Query, RegionKind};
 use waiting::Waiting;
 
 /// The most inputs of a network whose box is split.
@@ -92,13 +93,8 @@ fn search(
     let state = State { open, tree, busy: 0, boxes: 0, most, done: 0.0, stopped: false };
     let judge = Judge::new(work.query, enough);
     let search = Search { work, judge, layers, compact, found, state: Mutex::new(state), changed: Condvar::new() };
-    std::thread::scope(|scope| {
-        for _ in 1..work.options.threads {
-            scope.spawn(|| search.run());
-        }
-        search.run();
-    });
-    let state = search.state.into_inner().unwrap_or_else(|e| e.into_inner());
+    on_threads(work.options.threads, || search.run(), || search.stop());
+    let state = unlocked(search.state);
     *subproblems += state.boxes;
     let network = &examiner.lowered().network;
     let relus = network.iter().filter(|(_, node)| node.op == Op::Relu).map(|(id, node)| (node.inputs[0].0, id));
@@ -134,25 +130,17 @@ impl State {
     }
 }
 
-/// Ends the search where its worker panics: the others would wait for it for ever.
-struct Guard<'g, 's, 'q, 'w>(&'g Search<'s, 'q, 'w>);
-
-impl Drop for Guard<'_, '_, '_, '_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.lock().stopped = true;
-            self.0.changed.notify_all();
-        }
-    }
-}
-
 impl Search<'_, '_, '_> {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(|e| e.into_inner())
+        lock(&self.state)
+    }
+
+    fn stop(&self) {
+        self.lock().stopped = true;
+        self.changed.notify_all();
     }
 
     fn run(&self) {
-        let _guard = Guard(self);
         let mut walker = Walker::new(self.layers);
         while let Some(part) = self.take() {
             let (place, share) = (part.place, part.share);
@@ -163,20 +151,15 @@ impl Search<'_, '_, '_> {
             });
             let starts = self.put(place, share, worked, hit);
             if !starts.is_empty() && self.attack(&starts) {
-                self.lock().stopped = true;
-                self.changed.notify_all();
+                self.stop();
             }
         }
     }
 
     /// Gradients go farther than the points that are tried in each box, and where those have gone astray, elsewhere.
     fn attack(&self, starts: &[(usize, Vec<f64>)]) -> bool {
-        let mut hit = false;
-        attack::seek_from(self.work.query, self.compact, starts, ATTACK_STEPS, |x| {
-            hit = lock(self.found).accept(self.work.query, x);
-            hit
-        });
-        hit
+        let accept = |x: &Point| lock(self.found).accept(self.work.query, x);
+        attack::seek_from(self.work.query, self.compact, starts, ATTACK_STEPS, accept)
     }
 
     /// A box to work on; `None` if the search is over.
@@ -193,7 +176,7 @@ impl Search<'_, '_, '_> {
             if state.busy == 0 {
                 return None;
             }
-            state = self.changed.wait(state).unwrap_or_else(|e| e.into_inner());
+            state = wait(&self.changed, state);
         }
     }
 

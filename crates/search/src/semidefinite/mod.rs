@@ -9,11 +9,12 @@ mod open;
 
 use crate::attack::{self, Strong};
 use crate::bab::Goal;
-use crate::candidates::{Candidates, lock};
+use crate::candidates::Candidates;
 use crate::decide::Work;
 use crate::outcome::Relaxation;
 use crate::proof::Proof;
 use crate::tree::{Place, Tree};
+use crate::workers::{lock, on_threads, unlocked, wait};
 use leaf::leaf;
 use open::{Found, Open, State};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -56,7 +57,7 @@ pub(crate) fn is_promising(compact: &Compact, relaxation: Relaxation) -> bool {
     }
 }
 
-/// Tries to prove what is open, and says whether it did. Without `insists` it ends where the first bounds gain little.
+/// Tries to prove what is open, and says whether it did. Unless these bounds were asked for, it ends where the first gain little.
 pub(crate) fn close(
     work: &Work<'_, '_>,
     examiner: &Examiner<'_>,
@@ -64,7 +65,6 @@ pub(crate) fn close(
     compact: &Compact,
     found: &Mutex<Candidates>,
     enough: f64,
-    insists: bool,
 ) -> bool {
     let (Some(rows), Some((goals, disjuncts))) = (Rows::new(compact), proof.goals(compact)) else { return false };
     let mut tree = Tree::default();
@@ -82,16 +82,9 @@ pub(crate) fn close(
         changed: Condvar::new(),
         found,
         enough,
-        insists,
     };
-    std::thread::scope(|scope| {
-        for _ in 1..work.options.threads {
-            scope.spawn(|| search.run());
-        }
-        search.run();
-    });
-    let state = search.state.into_inner().unwrap_or_else(|e| e.into_inner());
-    let tree = search.tree.into_inner().unwrap_or_else(|e| e.into_inner());
+    on_threads(work.options.threads, || search.run(), || search.stop());
+    let (state, tree) = (unlocked(search.state), unlocked(search.tree));
     proof.outcome.subproblems += state.bounded;
     for (g, (&disjunct, &place)) in disjuncts.iter().zip(&places).enumerate() {
         let mut steps = Vec::new();
@@ -119,23 +112,11 @@ struct Search<'a> {
     changed: Condvar,
     found: &'a Mutex<Candidates>,
     enough: f64,
-    insists: bool,
-}
-
-/// Ends the search where its worker panics: the others would wait for it for ever.
-struct Guard<'s, 'a>(&'s Search<'a>);
-
-impl Drop for Guard<'_, '_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.stop();
-        }
-    }
 }
 
 impl Search<'_> {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(|e| e.into_inner())
+        lock(&self.state)
     }
 
     fn stop(&self) {
@@ -148,7 +129,6 @@ impl Search<'_> {
     }
 
     fn run(&self) {
-        let _guard = Guard(self);
         while let Some(open) = self.take() {
             self.bound(open);
             let mut state = self.lock();
@@ -175,7 +155,7 @@ impl Search<'_> {
                 Some(open) => return Some(open),
                 // What was left may have been of goals that are not wanted any more.
                 None if state.is_over() => return None,
-                None => state = self.changed.wait(state).unwrap_or_else(|e| e.into_inner()),
+                None => state = wait(&self.changed, state),
             }
         }
     }
@@ -231,13 +211,13 @@ impl Search<'_> {
     }
 
     fn tree(&self) -> MutexGuard<'_, Tree> {
-        self.tree.lock().unwrap_or_else(|e| e.into_inner())
+        lock(&self.tree)
     }
 
     /// Whether the first round at a root has made good enough of what the linear bound lacks.
     fn pays(&self, goal: usize, value: f64) -> bool {
         let linear = self.margins[self.disjuncts[goal]].min(0.0);
-        self.insists || value >= (1.0 - PAYS) * linear
+        self.work.options.relaxation == Relaxation::Semidefinite || value >= (1.0 - PAYS) * linear
     }
 
     /// From the mean of the relaxation and from what else it holds: at the root strongly, below it now and then. True if it found a counterexample.
@@ -256,18 +236,13 @@ impl Search<'_> {
             (disjunct, x)
         };
         let starts: Vec<(usize, Vec<f64>)> = (0..LANES).map(start).collect();
-        let mut accepted = false;
-        let accept = |input: &Point| {
-            accepted = lock(self.found).accept(query, input);
-            accepted
-        };
+        let accept = |input: &Point| lock(self.found).accept(query, input);
         if is_root {
             let (open, operations) = (&[disjunct], ATTACK_OPERATIONS);
             Strong { query, compact: self.compact, open, starts: &starts, operations, seed }
-                .run(|| self.is_out(), accept);
+                .run(|| self.is_out(), accept)
         } else {
-            attack::seek_from(query, self.compact, &starts, ATTACK_STEPS, accept);
+            attack::seek_from(query, self.compact, &starts, ATTACK_STEPS, accept)
         }
-        accepted
     }
 }

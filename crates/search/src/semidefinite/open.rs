@@ -2,6 +2,7 @@
 
 use crate::outcome::Progress;
 use crate::tree::Place;
+use crate::workers::{Rank, Ranked};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
@@ -22,26 +23,15 @@ pub(super) struct Open {
 }
 
 /// The largest value first: what is nearest to a proof. So few wait at a time.
-impl Ord for Open {
-    fn cmp(&self, other: &Self) -> Ordering {
+impl Rank for Open {
+    fn rank(&self, other: &Self) -> Ordering {
         self.value.total_cmp(&other.value).then_with(|| other.place.cmp(&self.place))
     }
 }
-impl PartialOrd for Open {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl PartialEq for Open {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-impl Eq for Open {}
 
 /// All goals. Of the goals of a group one is enough.
 pub(super) struct State {
-    heap: BinaryHeap<Open>,
+    heap: BinaryHeap<Ranked<Open>>,
     groups: Vec<usize>,
     /// By group: whether a goal of it is proved, and how many may still be.
     proved: Vec<bool>,
@@ -69,7 +59,7 @@ impl State {
             found: None,
         };
         Self {
-            heap: places.iter().enumerate().map(root).collect(),
+            heap: places.iter().enumerate().map(root).map(Ranked).collect(),
             proved: vec![false; hopes.len()],
             hopes,
             unfinished: vec![1; groups.len()],
@@ -87,7 +77,7 @@ impl State {
     pub(super) fn take(&mut self) -> Option<Open> {
         let is_lost = self.is_lost();
         loop {
-            let open = self.heap.pop()?;
+            let Ranked(open) = self.heap.pop()?;
             let is_wanted = !self.proved[self.groups[open.goal]] && !self.given_up[open.goal];
             if is_wanted && !(is_lost && open.found.is_some()) {
                 self.busy += 1;
@@ -105,7 +95,7 @@ impl State {
     /// One that was taken falls into these two.
     pub(super) fn split(&mut self, goal: usize, children: [Open; 2]) {
         self.unfinished[goal] += 1;
-        self.heap.extend(children);
+        self.heap.extend(children.map(Ranked));
     }
 
     /// A subproblem is proved; at the root, with this bound.
@@ -143,7 +133,7 @@ impl State {
     }
 
     pub(super) fn progress(&self) -> Progress {
-        let margin = self.heap.iter().map(|open| open.value).fold(f64::INFINITY, f64::min);
+        let margin = self.heap.iter().map(|Ranked(open)| open.value).fold(f64::INFINITY, f64::min);
         Progress::Search { subproblems: self.bounded, open: self.heap.len(), margin: margin as f32 }
     }
 }

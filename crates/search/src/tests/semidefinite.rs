@@ -4,11 +4,12 @@ use super::oracle::Truth;
 use super::oracle::affine::exact;
 use super::tiny::{CONJUNCTIONS, Case};
 use crate::attack;
-use crate::candidates::{Candidates, lock};
+use crate::candidates::Candidates;
 use crate::clock::Clock;
 use crate::decide::Work;
 use crate::outcome::{DecidedBy, Engine, Options, Outcome, Relaxation};
 use crate::proof::Proof;
+use crate::workers::lock;
 use crate::{decide, semidefinite};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
@@ -175,13 +176,14 @@ struct Alone {
 }
 
 fn alone(query: &Query, options: Options) -> Alone {
+    let options = Options { relaxation: Relaxation::Semidefinite, ..options };
     let clock = Clock::new(&options);
     let work = Work { query, options: &options, clock: &clock, watch: &|_| {} };
     let mut examiner = examined(query);
     let mut proof = Proof::new(query, Outcome::open(query.unsafe_set().len()));
     let compact = attack::compact(&examiner, query);
     let found = Mutex::new(Candidates::default());
-    let closed = semidefinite::close(&work, &examiner, &mut proof, &compact, &found, 1e-4, true);
+    let closed = semidefinite::close(&work, &examiner, &mut proof, &compact, &found, 1e-4);
     let counterexample = lock(&found).counterexample.take();
     let (subproblems, margins) = (proof.outcome.subproblems, proof.outcome.margins.clone());
     let certificate = closed.then(|| proof.certify(&mut examiner).expect("the checker agrees"));
