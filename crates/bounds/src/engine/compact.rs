@@ -168,11 +168,6 @@ impl Compact {
         &self.unstable
     }
 
-    /// How many elements of the input are left.
-    pub fn inputs(&self) -> usize {
-        self.lower.len()
-    }
-
     /// The node that forms are about.
     pub fn output(&self) -> usize {
         self.output

@@ -27,17 +27,21 @@ const FIRST_SWEEPS: usize = 20;
 const LAST_SWEEPS: [usize; 4] = [12, 40, 80, 160];
 /// What the least eigenvalue of the scaled matrix must at least be, for the rounding of f32 in all that it is made of.
 const MARGIN: f32 = 2e-5;
-
 /// The share of what a bound has to spare that goes into the diagonal: where multipliers nearly cancel, their rounding is large beside it.
 const SPARE: f64 = 0.1;
-
 /// How often a shift is doubled at most.
 const MOST_SHIFTS: i32 = 12;
+/// How long a turn is at most.
+const TURN: f32 = 0.3;
 
 impl<'p> Ascent<'p> {
     /// From the linear relaxation's default multipliers.
     pub fn new(program: &'p Program<'p>) -> Self {
         let (multipliers, scale) = Multipliers::start(program);
+        Self::from(program, multipliers, scale)
+    }
+
+    fn from(program: &'p Program<'p>, multipliers: Multipliers, scale: Multipliers) -> Self {
         let mut random = fastrand::Rng::with_seed(program.lifted.len() as u64);
         let mut vectors = Vectors::new(program);
         vectors.shake(program, &mut random, FIRST_SHAKE);
@@ -56,10 +60,9 @@ impl<'p> Ascent<'p> {
 
     /// From where the ascent of a program about the same rows has come, of a region that has this one within it.
     pub fn below(program: &'p Program<'p>, found: &Found) -> Self {
-        let mut ascent = Self::new(program);
-        ascent.multipliers.inherit(program, found);
-        ascent.settle(FIRST_SWEEPS);
-        ascent
+        let (mut multipliers, scale) = Multipliers::start(program);
+        multipliers.inherit(program, found);
+        Self::from(program, multipliers, scale)
     }
 
     /// Where this one has come.
@@ -77,18 +80,18 @@ impl<'p> Ascent<'p> {
     /// Takes so many steps, each shorter than the one before; `stop` ends it early. `length` is 1 for an ascent that has all before it.
     /// What the second half of the steps came by is averaged: where the best multipliers lie between kinks, steps go to and fro.
     pub fn climb(&mut self, steps: usize, length: f32, stop: impl Fn() -> bool) {
-        let mut ascent = Steps::new(self.program, self.scale.clone());
+        let mut ascent = Steps::new(self.program);
         let mut mean = Mean::default();
         for step in 0..steps {
             if step.is_multiple_of(16) && stop() {
                 break;
             }
             let left = 1.0 - step as f32 / steps as f32;
-            ascent.take(&mut self.multipliers, &mut self.gradient, LENGTH * length * left);
+            ascent.take(&mut self.multipliers, &self.gradient, &self.scale, LENGTH * length * left);
             self.vectors.shake(self.program, &mut self.random, SHAKE * left);
             self.settle(1);
             if step >= steps / 2 {
-                mean.add(&mut self.multipliers);
+                mean.add(&self.multipliers);
             }
         }
         if let Some(mean) = mean.take() {
@@ -183,6 +186,3 @@ impl<'p> Ascent<'p> {
         }
     }
 }
-
-/// How long a turn is at most.
-const TURN: f32 = 0.3;

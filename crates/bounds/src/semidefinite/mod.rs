@@ -33,4 +33,4 @@ pub use ascent::Ascent;
 pub use leaf::{Leaf, Lifted};
 pub use multipliers::Found;
 pub use program::Program;
-pub use rows::Rows;
+pub use rows::{Row, Rows, coefficients};

@@ -218,7 +218,12 @@ impl Multipliers {
         value
     }
 
-    pub(super) fn lists(&mut self) -> [&mut [f32]; 6] {
+    pub(super) fn lists(&self) -> [&[f32]; 6] {
+        let Self { zero, line, chord, product, sign, ball } = self;
+        [zero, line, chord, product, sign, ball]
+    }
+
+    pub(super) fn lists_mut(&mut self) -> [&mut [f32]; 6] {
         let Self { zero, line, chord, product, sign, ball } = self;
         [zero, line, chord, product, sign, ball]
     }
@@ -232,12 +237,12 @@ pub(super) struct Mean {
 }
 
 impl Mean {
-    pub(super) fn add(&mut self, multipliers: &mut Multipliers) {
+    pub(super) fn add(&mut self, multipliers: &Multipliers) {
         self.count += 1.0;
         match &mut self.sum {
             None => self.sum = Some(multipliers.clone()),
             Some(sum) => {
-                for (sum, list) in sum.lists().into_iter().zip(multipliers.lists()) {
+                for (sum, list) in sum.lists_mut().into_iter().zip(multipliers.lists()) {
                     sum.iter_mut().zip(list).for_each(|(sum, m)| *sum += *m);
                 }
             }
@@ -245,7 +250,7 @@ impl Mean {
     }
 
     pub(super) fn take(mut self) -> Option<Multipliers> {
-        let lists = self.sum.as_mut().map(Multipliers::lists);
+        let lists = self.sum.as_mut().map(Multipliers::lists_mut);
         lists.into_iter().flatten().for_each(|list| list.iter_mut().for_each(|m| *m /= self.count));
         self.sum
     }
@@ -260,22 +265,27 @@ const MEMORY: [f32; 2] = [0.1, 0.01];
 /// Steps by averaged gradients over the root of their averaged squares (Kingma and Ba, 2015), cut to what a multiplier may be.
 #[derive(Debug, Clone)]
 pub(super) struct Steps {
-    scale: Multipliers,
     mean: Multipliers,
     square: Multipliers,
     taken: i32,
 }
 
 impl Steps {
-    pub(super) fn new(program: &Program<'_>, scale: Multipliers) -> Self {
-        Self { scale, mean: Multipliers::zeros(program), square: Multipliers::zeros(program), taken: 0 }
+    pub(super) fn new(program: &Program<'_>) -> Self {
+        Self { mean: Multipliers::zeros(program), square: Multipliers::zeros(program), taken: 0 }
     }
 
-    pub(super) fn take(&mut self, multipliers: &mut Multipliers, gradient: &mut Multipliers, length: f32) {
+    pub(super) fn take(
+        &mut self,
+        multipliers: &mut Multipliers,
+        gradient: &Multipliers,
+        scale: &Multipliers,
+        length: f32,
+    ) {
         self.taken += 1;
         let [mean, square] = MEMORY.map(|share| 1.0 / (1.0 - (1.0 - share).powi(self.taken)));
-        let lists = multipliers.lists().into_iter().zip(gradient.lists());
-        let own = self.scale.lists().into_iter().zip(self.mean.lists()).zip(self.square.lists());
+        let lists = multipliers.lists_mut().into_iter().zip(gradient.lists());
+        let own = scale.lists().into_iter().zip(self.mean.lists_mut()).zip(self.square.lists_mut());
         for ((values, gradients), ((scales, means), squares)) in lists.zip(own) {
             for k in 0..values.len() {
                 let g = gradients[k] * scales[k];

@@ -5,7 +5,7 @@
 
 use super::kernel::WIDTH;
 use super::rows::{Row, Rows};
-use crate::engine::{Form, Side, Split};
+use crate::engine::{Side, Split};
 
 /// A quadratic program, its matrix dense.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub struct Program<'a> {
     /// Each row's value at the centre of all variables.
     pub(super) centre: Vec<f32>,
     /// The form as it was, before splits.
-    pub(super) form: Row,
+    pub(super) form: &'a Row,
     /// The form: its value at the centre, and its coefficients times the radii.
     pub(super) constant: f64,
     pub(super) linear: Vec<f32>,
@@ -43,8 +43,8 @@ pub struct Program<'a> {
 }
 
 impl<'a> Program<'a> {
-    /// The program of a form under splits.
-    pub fn new(rows: &'a Rows<'a>, form: &Form, splits: &[Split]) -> Self {
+    /// The program of a form ([`Rows::of`]) under splits.
+    pub fn new(rows: &'a Rows<'a>, form: &'a Row, splits: &[Split]) -> Self {
         let compact = rows.compact;
         let unstable = compact.unstable();
         let mut phases: Vec<Option<Side>> = vec![None; unstable.len()];
@@ -78,7 +78,7 @@ impl<'a> Program<'a> {
             widths: vec![columns; lifted.len() + fixed.len()],
             centre: vec![0.0; lifted.len() + fixed.len()],
             column: Vec::new(),
-            form: rows.of(form),
+            form,
             constant: 0.0,
             linear: vec![0.0; columns],
             radius: vec![0.0; columns],

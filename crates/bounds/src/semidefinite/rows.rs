@@ -7,9 +7,15 @@ use unmoved_property::{Norm, RegionKind};
 /// Beyond so many coefficients there are no rows.
 const MOST_COEFFICIENTS: usize = 1 << 23;
 
+/// How many coefficients the rows of a network would have.
+pub fn coefficients(compact: &Compact) -> usize {
+    let unstable = compact.unstable().len();
+    unstable.saturating_mul(compact.lower.len() + unstable)
+}
+
 /// `constant + sum x_i v_i + sum y_k v_k`, the `v_k` being unstable ReLUs.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Row {
+pub struct Row {
     pub(super) constant: f32,
     /// Inputs first, as the compact network has them, then all of its unstable ReLUs.
     pub(super) coefficients: Vec<f32>,
@@ -36,8 +42,7 @@ impl<'a> Rows<'a> {
     /// `None` where they would be too many coefficients.
     pub fn new(compact: &'a Compact) -> Option<Self> {
         let unstable = compact.unstable();
-        let width = compact.lower.len() + unstable.len();
-        if unstable.is_empty() || unstable.len().saturating_mul(width) > MOST_COEFFICIENTS {
+        if unstable.is_empty() || coefficients(compact) > MOST_COEFFICIENTS {
             return None;
         }
         let mut rows = Vec::with_capacity(unstable.len());
@@ -56,8 +61,8 @@ impl<'a> Rows<'a> {
         Some(Self { compact, rows, groups: groups(unstable), ball })
     }
 
-    /// The row of a form.
-    pub(super) fn of(&self, form: &Form) -> Row {
+    /// The row of a form, once for all its programs.
+    pub fn of(&self, form: &Form) -> Row {
         let terms = form.terms.iter().map(|&(position, c)| (form.node, position, c));
         let seeds = terms.chain(form.inputs.iter().map(|&(position, c)| (0, position, c))).collect();
         let mut row = Walk::new(self.compact).down(&[seeds]).remove(0);

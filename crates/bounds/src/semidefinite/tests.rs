@@ -22,7 +22,8 @@ fn over_programs(seed: u64, cases: usize, mut examine: impl FnMut(&mut Rng, &Cas
         let seen = case.point(&mut rng);
         let splits = case.splits(&mut rng, &seen);
         let rows = Rows::new(&case.compact).expect("it is small");
-        examine(&mut rng, &case, &Program::new(&rows, &case.form, &splits), &seen);
+        let form = rows.of(&case.form);
+        examine(&mut rng, &case, &Program::new(&rows, &form, &splits), &seen);
     }
 }
 
@@ -66,7 +67,7 @@ fn random_vectors(rng: &mut Rng, program: &Program<'_>) -> [Vec<f32>; RANK] {
 
 fn random_multipliers(rng: &mut Rng, program: &Program<'_>) -> Multipliers {
     let (mut multipliers, _) = Multipliers::start(program);
-    multipliers.lists().into_iter().flatten().for_each(|m| *m = rng.unit() as f32);
+    multipliers.lists_mut().into_iter().flatten().for_each(|m| *m = rng.unit() as f32);
     multipliers
 }
 
@@ -150,12 +151,12 @@ fn the_function_less_its_constraints_is_quadratic_and_linear_in_the_multipliers(
             expected -= f64::from(with.product[k] * product);
         }
         assert!(near(value, expected), "{value} instead of {expected}");
-        let slopes = gradient.clone().lists().map(|list| list.to_vec());
+        let slopes = gradient.lists().map(|list| list.to_vec());
         for list in 0..slopes.len() {
             for k in 0..slopes[list].len() {
-                multipliers.lists()[list][k] += 1.0;
+                multipliers.lists_mut()[list][k] += 1.0;
                 let slope = multipliers.gradient(program, &vectors, &mut gradient) - value;
-                multipliers.lists()[list][k] -= 1.0;
+                multipliers.lists_mut()[list][k] -= 1.0;
                 let is_ball = list == 5 && program.rows.ball.is_none();
                 assert!(is_ball || near(slope, f64::from(slopes[list][k])), "{slope} instead of {}", slopes[list][k]);
             }
@@ -191,7 +192,7 @@ fn a_leaf_is_the_function_in_the_networks_own_units() {
         let (_, leaf) = ascent.prove(1e-5, || false);
         assert!(leaf.inputs.iter().all(|(_, kappa)| kappa.is_finite() && *kappa >= 0.0));
         assert!(leaf.lifted.iter().all(|l| l.kappa.is_finite() && l.kappa >= 0.0));
-        let inputs = case.compact.inputs();
+        let inputs = case.compact.lower.len();
         // Linear coefficients by input, then by ReLU, after all rows above have handed down.
         let mut linear: Vec<f64> = program.form.coefficients.iter().map(|c| f64::from(*c)).collect();
         for number in (0..case.compact.unstable().len()).rev() {

@@ -41,13 +41,14 @@ fn bounds_hold_and_are_mostly_better_than_linear_ones() {
         let known = case.point(&mut rng);
         let splits = case.splits(&mut rng, &known);
         let rows = Rows::new(&case.compact).expect("it is small");
-        let root = Program::new(&rows, &case.form, &[]);
+        let form = rows.of(&case.form);
+        let root = Program::new(&rows, &form, &[]);
         let mut above = semidefinite::Ascent::new(&root);
         above.climb(60, 1.0, || false);
         let value = least(&mut rng, &case, &[], &known);
         let (bound, _) = above.prove(f64::INFINITY, || false);
         assert!(bound <= value + 1e-4 * (1.0 + value.abs()), "case {number}: {bound} above {value}");
-        let program = Program::new(&rows, &case.form, &splits);
+        let program = Program::new(&rows, &form, &splits);
         let mut ascent = semidefinite::Ascent::below(&program, &above.found());
         let value = least(&mut rng, &case, &splits, &known);
         for _ in 0..2 {

@@ -19,7 +19,7 @@ use leaf::leaf;
 use open::{Found, Open, State};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use unmoved_bounds::engine::{Compact, LANES, Side, Split};
-use unmoved_bounds::semidefinite::{Ascent, Program, Rows};
+use unmoved_bounds::semidefinite::{Ascent, Program, Row, Rows, coefficients};
 use unmoved_check::{Bounds, Examiner};
 use unmoved_property::Point;
 
@@ -50,10 +50,7 @@ pub(crate) fn is_promising(compact: &Compact, relaxation: Relaxation) -> bool {
     match relaxation {
         Relaxation::Linear => false,
         Relaxation::Semidefinite => !unstable.is_empty(),
-        Relaxation::Auto => {
-            let width = compact.inputs() + unstable.len();
-            unstable.len() >= LEAST_UNSTABLE && unstable.len().saturating_mul(width) <= MOST_COEFFICIENTS
-        }
+        Relaxation::Auto => unstable.len() >= LEAST_UNSTABLE && coefficients(compact) <= MOST_COEFFICIENTS,
     }
 }
 
@@ -72,6 +69,7 @@ pub(crate) fn close(
     let search = Search {
         work,
         input: examiner.bounds()[0].as_ref().expect("the input has bounds"),
+        forms: goals.iter().map(|goal| rows.of(&goal.form)).collect(),
         rows,
         compact,
         state: Mutex::new(State::new(goals.iter().map(|g| g.group), &places)),
@@ -100,6 +98,8 @@ pub(crate) fn close(
 struct Search<'a> {
     work: &'a Work<'a, 'a>,
     rows: Rows<'a>,
+    /// By goal.
+    forms: Vec<Row>,
     compact: &'a Compact,
     /// The box of the table.
     input: &'a Bounds,
@@ -162,7 +162,7 @@ impl Search<'_> {
 
     fn bound(&self, open: Open) {
         let goal = &self.goals[open.goal];
-        let program = Program::new(&self.rows, &goal.form, &open.splits);
+        let program = Program::new(&self.rows, &self.forms[open.goal], &open.splits);
         let is_root = open.splits.is_empty();
         let mut ascent = match &open.found {
             Some(found) => Ascent::below(&program, found),

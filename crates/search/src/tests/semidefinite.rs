@@ -81,6 +81,7 @@ fn levels(network: &Arc<Network>, norm: Norm, output: u32) -> Levels {
     let problem = Subproblem { form: &form, splits: &[], slopes: &slopes, shifts: &[] };
     descent.run(&[problem], &Ascent { steps: 100, enough: f32::INFINITY });
     let rows = Rows::new(&compact).unwrap();
+    let form = rows.of(&form);
     let program = Program::new(&rows, &form, &[]);
     let mut ascent = SemidefiniteAscent::new(&program);
     ascent.climb(300, 1.0, || false);
