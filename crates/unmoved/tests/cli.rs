@@ -2,20 +2,9 @@
 //!
 //! A case is the arguments, in the folder `tests/models`; lines that start with `#` say why it exists.
 
-use std::path::Path;
-use std::process::{Command, Stdio};
+mod call;
 
-fn unmoved(arguments: &[&str]) -> (String, String, i32) {
-    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models");
-    let output = Command::new(env!("CARGO_BIN_EXE_unmoved"))
-        .args(arguments)
-        .current_dir(models)
-        .stdin(Stdio::null())
-        .output()
-        .expect("the binary runs");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (text(&output.stdout), text(&output.stderr), output.status.code().expect("no signal ended it"))
-}
+use call::unmoved;
 
 #[test]
 fn every_case_reads_as_it_should() {

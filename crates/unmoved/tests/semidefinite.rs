@@ -1,19 +1,8 @@
 //! Which bounds a search may use, from outside.
 
-use std::path::Path;
-use std::process::{Command, Stdio};
+mod call;
 
-/// Standard output and the exit code.
-fn unmoved(arguments: &[&str]) -> (String, i32) {
-    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models");
-    let output = Command::new(env!("CARGO_BIN_EXE_unmoved"))
-        .args(arguments)
-        .current_dir(models)
-        .stdin(Stdio::null())
-        .output()
-        .expect("the binary runs");
-    (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.code().expect("no signal ended it"))
-}
+use call::unmoved;
 
 const QUESTION: [&str; 6] = ["verify", "quadratic.vnnlib", "--network", "quadratic.unm", "--engine", "search"];
 
@@ -26,16 +15,16 @@ fn what_semidefinite_bounds_decide_is_said_and_can_be_checked() {
     std::fs::write(&options, "[verify]\nbounds = \"semidefinite\"\n").expect("writable");
     for more in [["--bounds", "semidefinite"], ["--config", &options]] {
         let extra = ["--format", "json", "--threads", "1", "--certificate", &proof];
-        let (text, code) = unmoved(&[&QUESTION[..], &more, &extra].concat());
+        let (text, _, code) = unmoved(&[&QUESTION[..], &more, &extra].concat());
         assert_eq!(code, 0, "{text}");
         assert!(text.contains(r#""verdict":"unsat","certified":true"#), "{text}");
         assert!(text.contains(r#""decided_by":"semidefinite""#), "{text}");
         for arithmetic in [&[][..], &["--exact"]] {
-            let (text, code) = unmoved(&[&["check", "quadratic.unm", &query, &proof][..], arithmetic].concat());
+            let (text, _, code) = unmoved(&[&["check", "quadratic.unm", &query, &proof][..], arithmetic].concat());
             assert_eq!(code, 0, "{text}");
         }
     }
-    let (text, code) = unmoved(&[&QUESTION[..], &["--bounds", "linear", "--format", "json"]].concat());
+    let (text, _, code) = unmoved(&[&QUESTION[..], &["--bounds", "linear", "--format", "json"]].concat());
     assert!(code == 0 && text.contains(r#""decided_by":"search""#), "{text}");
 }
 
@@ -50,12 +39,12 @@ fn every_command_that_searches_takes_them() {
     let competition = vec!["vnncomp", "v1", "test", "quadratic.unm", "quadratic.vnnlib", result, "60"];
     for bounds in ["linear", "semidefinite", "auto"] {
         for question in [&robust, &distortion, &competition, &QUESTION.to_vec()] {
-            let (text, code) = unmoved(&[&question[..], &["--bounds", bounds]].concat());
+            let (text, _, code) = unmoved(&[&question[..], &["--bounds", bounds]].concat());
             assert_eq!(code, 0, "{question:?} with {bounds}: {text}");
         }
         assert_eq!(std::fs::read_to_string(result).expect("written"), "unsat\n");
     }
-    let (help, _) = unmoved(&["evaluate", "--help"]);
+    let (help, ..) = unmoved(&["evaluate", "--help"]);
     assert!(help.contains("--bounds"), "{help}");
-    assert_eq!(unmoved(&[&QUESTION[..], &["--bounds", "quadratic"]].concat()).1, 2);
+    assert_eq!(unmoved(&[&QUESTION[..], &["--bounds", "quadratic"]].concat()).2, 2);
 }
