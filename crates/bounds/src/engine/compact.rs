@@ -4,7 +4,7 @@
 //! alone is ten times cheaper.
 
 use super::descent::Side;
-use super::kernel::{Blocks, TILE};
+use super::kernel::{Blocks, Lanes, TILE};
 use crate::affine::Affine;
 use std::collections::HashMap;
 use unmoved_ir::{Lowered, Network, Node, NodeId, Op};
@@ -180,6 +180,21 @@ impl Compact {
             _ => 0,
         });
         parts.sum()
+    }
+}
+
+impl Part {
+    /// Adds the adjoint of this value to those of what it reads, whatever it is but a ReLU: what those do with it is theirs who ask.
+    pub(crate) fn hand_down(&self, own: &[Lanes], below: &mut [Vec<Lanes>]) {
+        match &self.kind {
+            Kind::Input | Kind::Relu { .. } => {}
+            Kind::Affine { down, .. } => down.multiply_add(own, &mut below[self.inputs[0]]),
+            Kind::Copy(inputs) => {
+                for (pairs, &input) in inputs.iter().zip(&self.inputs) {
+                    pairs.iter().for_each(|&(to, from)| below[input][from as usize].add(&own[to as usize]));
+                }
+            }
+        }
     }
 }
 

@@ -76,15 +76,6 @@ impl<'a> Probe<'a> {
             let (below, own) = self.adjoints.split_at_mut(k);
             let own = &own[0];
             match &part.kind {
-                Kind::Input => {}
-                Kind::Affine { down, .. } => down.multiply_add(own, &mut below[part.inputs[0]]),
-                Kind::Copy(inputs) => {
-                    for (pairs, &input) in inputs.iter().zip(&part.inputs) {
-                        for &(to, from) in pairs {
-                            below[input][from as usize].add(&own[to as usize]);
-                        }
-                    }
-                }
                 Kind::Relu { of } => {
                     let below = &mut below[part.inputs[0]];
                     let read = &self.values[part.inputs[0]];
@@ -104,6 +95,7 @@ impl<'a> Probe<'a> {
                         }
                     }
                 }
+                _ => part.hand_down(own, below),
             }
         }
         gradients.fill(Lanes::ZERO);

@@ -110,17 +110,12 @@ impl<'a> Walk<'a> {
             let part = &self.compact.nodes[k];
             let (below, own) = self.adjoints.split_at_mut(k);
             let own = &mut own[0];
+            part.hand_down(own, below);
             match &part.kind {
-                Kind::Input => {}
-                Kind::Affine { down, bias, .. } => {
-                    down.multiply_add(own, &mut below[part.inputs[0]]);
+                Kind::Input | Kind::Copy(_) => {}
+                Kind::Affine { bias, .. } => {
                     for (a, b) in own.iter().zip(bias) {
                         constant.0.iter_mut().zip(&a.0).for_each(|(sum, a)| *sum += a * b);
-                    }
-                }
-                Kind::Copy(inputs) => {
-                    for (pairs, &input) in inputs.iter().zip(&part.inputs) {
-                        pairs.iter().for_each(|&(to, from)| below[input][from as usize].add(&own[to as usize]));
                     }
                 }
                 Kind::Relu { of } => {

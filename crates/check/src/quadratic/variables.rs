@@ -45,10 +45,15 @@ pub(crate) struct Element {
     pub(crate) variable: Variable,
 }
 
+/// Near the middle of two bounds; what has only one value is that.
+fn middle(lower: f64, upper: f64) -> f64 {
+    if lower < upper { lower / 2.0 + upper / 2.0 } else { lower }
+}
+
 impl Variable {
     /// A variable between two bounds; none if they do not differ.
     fn between(lower: f64, upper: f64, kappa: f32) -> Option<Self> {
-        let centre = lower / 2.0 + upper / 2.0;
+        let centre = middle(lower, upper);
         let radius = (upper - centre).max(centre - lower).next_up();
         (lower < upper).then_some(Self { centre, radius, kappa: f64::from(kappa) })
     }
@@ -79,7 +84,7 @@ impl Variables {
         Ok(Self {
             inputs: differ.iter().zip(&form.inputs).filter_map(input).collect(),
             lifted: elements(layers, table, &form.lifted)?,
-            centres: lower.iter().zip(upper).map(|(l, u)| if l < u { l / 2.0 + u / 2.0 } else { *l }).collect(),
+            centres: lower.iter().zip(upper).map(|(l, u)| middle(*l, *u)).collect(),
         })
     }
 
