@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Standard output, standard error and the exit code.
-pub fn unmoved(arguments: &[&str]) -> (String, String, i32) {
+pub(crate) fn unmoved(arguments: &[&str]) -> (String, String, i32) {
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models");
     let output = Command::new(env!("CARGO_BIN_EXE_unmoved"))
         .args(arguments)
