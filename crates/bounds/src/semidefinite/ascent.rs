@@ -29,7 +29,8 @@ const LAST_SWEEPS: [usize; 4] = [12, 40, 80, 160];
 const MARGIN: f32 = 2e-5;
 /// The share of what a bound has to spare that goes into the diagonal: where multipliers nearly cancel, their rounding is large beside it.
 const SPARE: f64 = 0.1;
-/// How often a shift is doubled at most.
+/// The share of the largest shift that leaves enough that is tried first at most; how often a shift is doubled at most.
+const FIRST_SHIFT: f32 = 0.8;
 const MOST_SHIFTS: i32 = 12;
 /// How long a turn is at most.
 const TURN: f32 = 0.3;
@@ -105,50 +106,64 @@ impl<'p> Ascent<'p> {
         self.value
     }
 
-    /// The bound that these multipliers give, up to the rounding of f32, and what shows it. Tries harder where it is not `enough` and could be.
-    /// Once it is to `stop` it shows nothing more.
-    pub fn prove(&mut self, enough: f64, stop: impl Fn() -> bool) -> (f64, Leaf) {
-        let mut best = self.shown(LAST_SWEEPS[0], enough, &stop);
-        for sweeps in &LAST_SWEEPS[1..] {
-            if best.0 > enough || self.value <= enough || stop() {
-                break;
+    /// A bound above `enough`, up to the rounding of f32, and what shows it: tries again with better vectors where these multipliers could give
+    /// one and the vectors do not yet show it. None once it is to `stop`.
+    pub fn prove(&mut self, enough: f64, stop: impl Fn() -> bool) -> Option<(f64, Leaf)> {
+        for sweeps in LAST_SWEEPS {
+            if self.value <= enough || stop() {
+                return None;
             }
-            let next = self.shown(*sweeps, enough, &stop);
-            if next.0 > best.0 {
-                best = next;
+            let shown = self.show(sweeps, enough, &stop);
+            if shown.is_some() {
+                return shown;
             }
         }
-        best
+        None
     }
 
-    /// Makes the vectors better for the multipliers as they are, and takes from the bound what the matrix still lacks.
-    fn shown(&mut self, sweeps: usize, enough: f64, stop: &dyn Fn() -> bool) -> (f64, Leaf) {
+    /// The bound that these multipliers give, whatever it is.
+    pub fn bound(&mut self, stop: impl Fn() -> bool) -> f64 {
+        self.show(LAST_SWEEPS[0], f64::NEG_INFINITY, &stop).map_or(f64::NEG_INFINITY, |(bound, _)| bound)
+    }
+
+    /// Makes the vectors better for the multipliers as they are, and takes from the bound what the matrix still lacks: if enough is left.
+    pub(super) fn show(&mut self, sweeps: usize, enough: f64, stop: &dyn Fn() -> bool) -> Option<(f64, Leaf)> {
         let with = self.settle(sweeps);
         let program = self.program;
         let linear = with.linear(program);
         let first = -linear.iter().zip(&self.vectors.v[0]).map(|(a, v)| a * v).sum::<f32>();
         let matrix = Matrix::new(program, &with, &linear, &self.vectors.kappa, first.max(1e-6));
-        let (least, vector) = matrix.least(&mut self.random);
-        // Whether this is enough is seen only by the factorisation: the search for the least eigenvalue may have missed it.
-        let shifts = (0..MOST_SHIFTS).map(|k| (MARGIN - least.min(0.0)) * 2f32.powi(k));
-        let shift =
-            shifts.into_iter().find(|shift| matrix.is_definite(shift - 0.5 * MARGIN, stop)).unwrap_or(f32::INFINITY);
-        let kappa = matrix.diagonal.iter().zip(&with.square).map(|(d, s)| (d * (1.0 + shift) - s).max(0.0));
-        let mut kappa: Vec<f32> = kappa.collect();
-        let mut first = matrix.diagonal[program.columns] * (1.0 + shift);
-        let bound = |kappa: &[f32], first: f32| {
-            with.constant - f64::from(first) - kappa.iter().map(|k| f64::from(*k)).sum::<f64>()
-        };
-        let there = program.radius.iter().map(|r| f32::from(u8::from(*r > 0.0)));
-        let spare = (SPARE * (bound(&kappa, first) - enough) / (1 + program.columns) as f64).max(0.0) as f32;
-        kappa.iter_mut().zip(there).for_each(|(k, there)| *k += spare * there);
-        first += spare;
-        let bound = bound(&kappa, first);
-        let leaf = Leaf::new(program, &self.multipliers, &kappa, first);
-        if least < -MARGIN {
-            self.turn(&vector);
+        let least = matrix.least(&mut self.random);
+        if least.value < -MARGIN {
+            self.turn(&least.vector);
         }
-        (if bound.is_finite() { bound } else { f64::NEG_INFINITY }, leaf)
+        let shifted = |shift: f32| -> Vec<f32> {
+            let kappa = matrix.diagonal.iter().zip(&with.square).map(|(d, s)| (d * (1.0 + shift) - s).max(0.0));
+            kappa.chain([matrix.diagonal[program.columns] * (1.0 + shift)]).collect()
+        };
+        let bound = |kappa: &[f32]| with.constant - kappa.iter().map(|k| f64::from(*k)).sum::<f64>();
+        let trace = matrix.diagonal.iter().map(|d| f64::from(*d)).sum::<f64>();
+        let most = ((bound(&shifted(0.0)) - enough) / trace) as f32;
+        // Only the factorisation says whether a shift is enough. The least eigenvalue is much closer to what was found than to where it is sure
+        // to be, so that less is tried first than what is sure to do, if that is more than can be spent.
+        let sure = MARGIN + least.error - least.value.min(0.0);
+        let smallest = sure.min(FIRST_SHIFT * most);
+        if smallest < MARGIN - least.value.min(0.0) {
+            return None;
+        }
+        let shift = (0..MOST_SHIFTS)
+            .map(|k| smallest * 2f32.powi(k))
+            .take_while(|shift| *shift < most)
+            .find(|shift| matrix.is_definite(shift - 0.5 * MARGIN, stop))?;
+        let mut kappa = shifted(shift);
+        let spare = (SPARE * (bound(&kappa) - enough) / (1 + program.columns) as f64).max(0.0) as f32;
+        if enough.is_finite() {
+            let there = program.radius.iter().map(|r| f32::from(u8::from(*r > 0.0))).chain([1.0]);
+            kappa.iter_mut().zip(there).for_each(|(k, there)| *k += spare * there);
+        }
+        let bound = bound(&kappa);
+        let first = kappa.pop().expect("that of the constant");
+        bound.is_finite().then(|| (bound, Leaf::new(program, &self.multipliers, &kappa, first)))
     }
 
     /// The ReLU to split: that whose variable's mean differs most, times its adjoint, from what the mean of its pre-activation would make it.

@@ -59,6 +59,8 @@ impl WithSimd for Complete<'_> {
     fn with_simd<S: Simd>(self, simd: S) -> bool {
         let Self(Arrow { first, other: diagonal, stride, rows }, stop) = self;
         let (start, stride) = (first.len().next_multiple_of(WIDTH), *stride);
+        // Nothing is added to rows in the columns of the first part: where they are zero there they stay so.
+        let mut reads = Reads::new();
         // Of a finished row only what is left of its diagonal is not zero: products with it go so far.
         let finished = |j: usize| (start + j).next_multiple_of(WIDTH);
         for block in (0..diagonal.len()).step_by(ROWS) {
@@ -67,7 +69,7 @@ impl WithSimd for Complete<'_> {
             }
             let (done, own) = rows.split_at_mut(block * stride);
             for (j, other) in done.chunks_exact(stride).enumerate() {
-                let sums = products::<S, ROWS>(simd, own, stride, &other[..finished(j)]);
+                let sums = products::<S, ROWS>(simd, own, stride, &other[..finished(j)], reads.of(j), start);
                 for t in 0..ROWS {
                     let entry = &mut own[t * stride + start + j];
                     *entry = (*entry - sums[t]) / diagonal[j];
@@ -75,12 +77,13 @@ impl WithSimd for Complete<'_> {
             }
             for k in block..(block + ROWS).min(diagonal.len()) {
                 let (above, row) = own.split_at_mut((k - block) * stride);
+                reads.push(&row[..start]);
                 for j in block..k {
                     let other = &above[(j - block) * stride..][..finished(j)];
-                    let [sum] = products::<S, 1>(simd, row, stride, other);
+                    let [sum] = products::<S, 1>(simd, row, stride, other, reads.of(j), start);
                     row[start + j] = (row[start + j] - sum) / diagonal[j];
                 }
-                let [square] = products::<S, 1>(simd, row, stride, &row[..finished(k)]);
+                let [square] = products::<S, 1>(simd, row, stride, &row[..finished(k)], reads.of(k), start);
                 let pivot = diagonal[k] - square;
                 if pivot.is_nan() || pivot <= 0.0 {
                     return false;
@@ -92,14 +95,55 @@ impl WithSimd for Complete<'_> {
     }
 }
 
-/// The products of the first rows with one other, as far as that goes.
+/// Which columns of the first part the rows read, in blocks of [`WIDTH`].
+struct Reads {
+    starts: Vec<usize>,
+    blocks: Vec<u32>,
+}
+
+impl Reads {
+    fn new() -> Self {
+        Self { starts: vec![0], blocks: Vec::new() }
+    }
+
+    fn push(&mut self, row: &[f64]) {
+        let blocks = (0..).zip(row.chunks(WIDTH)).filter(|(_, block)| block.iter().any(|a| *a != 0.0));
+        self.blocks.extend(blocks.map(|(k, _)| k));
+        self.starts.push(self.blocks.len());
+    }
+
+    #[inline(always)]
+    fn of(&self, row: usize) -> &[u32] {
+        &self.blocks[self.starts[row]..self.starts[row + 1]]
+    }
+}
+
+/// The products of the first rows with one other, as far as that goes: of the columns up to `start` in the blocks that it reads.
 #[inline(always)]
-fn products<S: Simd, const N: usize>(simd: S, rows: &[f64], stride: usize, other: &[f64]) -> [f64; N] {
-    let (other, _) = S::as_simd_f64s(other);
+fn products<S: Simd, const N: usize>(
+    simd: S,
+    rows: &[f64],
+    stride: usize,
+    other: &[f64],
+    reads: &[u32],
+    start: usize,
+) -> [f64; N] {
+    let (first, other) = other.split_at(start);
     let mut sums = [simd.splat_f64s(0.0); N];
+    for &block in reads {
+        let at = block as usize * WIDTH;
+        let (other, _) = S::as_simd_f64s(&first[at..at + WIDTH]);
+        for t in 0..N {
+            let row = S::as_simd_f64s(&rows[t * stride + at..t * stride + at + WIDTH]).0;
+            for i in 0..WIDTH / S::F64_LANES {
+                sums[t] = simd.mul_add_e_f64s(row[i], other[i], sums[t]);
+            }
+        }
+    }
+    let (other, _) = S::as_simd_f64s(other);
     for c in 0..other.len() {
         for t in 0..N {
-            let row = S::as_simd_f64s(&rows[t * stride..(t + 1) * stride]).0;
+            let row = S::as_simd_f64s(&rows[t * stride + start..(t + 1) * stride]).0;
             sums[t] = simd.mul_add_e_f64s(row[c], other[c], sums[t]);
         }
     }

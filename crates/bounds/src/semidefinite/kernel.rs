@@ -1,15 +1,12 @@
 //! The two products that everything here is made of: the matrix of a program times a few vectors, and its transpose.
 
-use super::program::Program;
+use super::blocks::{Blocks, WIDTH};
 use pulp::{Arch, Simd, WithSimd};
 use std::ops::Range;
 
-/// Columns come in multiples of this: of the floats in the widest register.
-pub(super) const WIDTH: usize = 16;
-
 /// `to[r] = matrix[r] . from`, for some rows.
 pub(super) struct Forward<'a, const R: usize> {
-    pub(super) program: &'a Program<'a>,
+    pub(super) matrix: &'a Blocks,
     pub(super) rows: Range<usize>,
     pub(super) from: &'a [Vec<f32>; R],
     pub(super) to: &'a mut [[f32; R]],
@@ -17,7 +14,7 @@ pub(super) struct Forward<'a, const R: usize> {
 
 /// `to[c] = sum over rows of matrix[r][c] from[r]`, for some columns and rows. What stood there is overwritten.
 pub(super) struct Transposed<'a, const R: usize> {
-    pub(super) program: &'a Program<'a>,
+    pub(super) matrix: &'a Blocks,
     pub(super) rows: Range<usize>,
     pub(super) columns: Range<usize>,
     pub(super) from: &'a [[f32; R]],
@@ -36,38 +33,66 @@ impl<const R: usize> Transposed<'_, R> {
     }
 }
 
+// No closures in what follows: they would not be compiled for the wide registers.
+
 impl<const R: usize> WithSimd for Forward<'_, R> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { program, rows, from, to } = self;
-        let from: [&[S::f32s]; R] = std::array::from_fn(|j| S::as_simd_f32s(&from[j]).0);
+        let Self { matrix, rows, from, to } = self;
+        let mut vectors: [&[[f32; WIDTH]]; R] = [&[]; R];
+        for j in 0..R {
+            vectors[j] = from[j].as_chunks::<WIDTH>().0;
+        }
         let mut r = rows.start;
         while r < rows.end {
-            // Two rows at a time hide the latency of their sums; the last may be alone.
-            let next = (r + 1).min(rows.end - 1);
-            let (one, _) = S::as_simd_f32s(program.row(r));
-            let (two, _) = S::as_simd_f32s(program.row(next));
+            let (places, values) = matrix.row(r);
+            // Two sums at a time hide the latency of each: of two rows with blocks in the same places, or of one row's.
             let mut sums = [[simd.splat_f32s(0.0); R]; 2];
-            for c in 0..one.len().min(two.len()) {
-                for j in 0..R {
-                    sums[0][j] = simd.mul_add_e_f32s(one[c], from[j][c], sums[0][j]);
-                    sums[1][j] = simd.mul_add_e_f32s(two[c], from[j][c], sums[1][j]);
+            if r + 1 < rows.end && matrix.is_alike(r + 1) {
+                let (_, next) = matrix.row(r + 1);
+                for k in 0..places.len().min(next.len()) {
+                    add_blocks(simd, [&values[k], &next[k]], &vectors, [places[k]; 2], &mut sums);
                 }
-            }
-            // Rows of different groups differ in width.
-            for c in one.len()..two.len() {
                 for j in 0..R {
-                    sums[1][j] = simd.mul_add_e_f32s(two[c], from[j][c], sums[1][j]);
+                    to[r][j] = simd.reduce_sum_f32s(sums[0][j]);
+                    to[r + 1][j] = simd.reduce_sum_f32s(sums[1][j]);
                 }
+                r += 2;
+                continue;
             }
-            // No closures: they would not be compiled for the wide registers.
+            let (pairs, last) = places.as_chunks::<2>();
+            for k in 0..pairs.len() {
+                add_blocks(simd, [&values[2 * k], &values[2 * k + 1]], &vectors, pairs[k], &mut sums);
+            }
+            if let [place] = last {
+                add_blocks(simd, [&values[places.len() - 1]], &vectors, [*place], &mut sums);
+            }
             for j in 0..R {
-                to[next][j] = simd.reduce_sum_f32s(sums[1][j]);
-                to[r][j] = simd.reduce_sum_f32s(sums[0][j]);
+                to[r][j] = simd.reduce_sum_f32s(simd.add_f32s(sums[0][j], sums[1][j]));
             }
-            r += 2;
+            r += 1;
+        }
+    }
+}
+
+/// Adds the products of each vector with some blocks to sums of their own.
+#[inline(always)]
+fn add_blocks<S: Simd, const R: usize, const N: usize>(
+    simd: S,
+    blocks: [&[f32; WIDTH]; N],
+    vectors: &[&[[f32; WIDTH]]; R],
+    places: [u32; N],
+    sums: &mut [[S::f32s; R]; 2],
+) {
+    for j in 0..R {
+        for n in 0..N {
+            let (block, _) = S::as_simd_f32s(blocks[n]);
+            let (vector, _) = S::as_simd_f32s(&vectors[j][places[n] as usize]);
+            for i in 0..WIDTH / S::F32_LANES {
+                sums[n][j] = simd.mul_add_e_f32s(block[i], vector[i], sums[n][j]);
+            }
         }
     }
 }
@@ -77,34 +102,24 @@ impl<const R: usize> WithSimd for Transposed<'_, R> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { program, rows, columns, from, to } = self;
-        let lanes = S::F32_LANES;
-        let step = 2 * lanes;
-        let mut c = columns.start;
-        while c < columns.end {
-            let wide = c + step <= columns.end;
-            let mut sums = [[simd.splat_f32s(0.0); R]; 2];
-            let first = rows.start + program.widths[rows.clone()].partition_point(|w| *w <= c);
-            for r in first..rows.end {
-                let row = &program.matrix[r * program.columns + c..];
-                let (one, _) = S::as_simd_f32s(&row[..lanes]);
-                for j in 0..R {
-                    sums[0][j] = simd.mul_add_e_f32s(one[0], simd.splat_f32s(from[r][j]), sums[0][j]);
-                }
-                if wide {
-                    let (two, _) = S::as_simd_f32s(&row[lanes..step]);
+        let Self { matrix, rows, columns, from, to } = self;
+        let values = matrix.values();
+        for place in columns.start / WIDTH..columns.end.div_ceil(WIDTH) {
+            let readers = matrix.readers(place, &rows);
+            for i in 0..WIDTH / S::F32_LANES {
+                let mut sums = [simd.splat_f32s(0.0); R];
+                for &(r, number) in readers {
+                    let (block, _) = S::as_simd_f32s(&values[number as usize]);
+                    let weights = &from[r as usize];
                     for j in 0..R {
-                        sums[1][j] = simd.mul_add_e_f32s(two[0], simd.splat_f32s(from[r][j]), sums[1][j]);
+                        sums[j] = simd.mul_add_e_f32s(block[i], simd.splat_f32s(weights[j]), sums[j]);
                     }
                 }
-            }
-            for j in 0..R {
-                S::as_mut_simd_f32s(&mut to[j][c..c + lanes]).0[0] = sums[0][j];
-                if wide {
-                    S::as_mut_simd_f32s(&mut to[j][c + lanes..c + step]).0[0] = sums[1][j];
+                let at = place * WIDTH + i * S::F32_LANES;
+                for j in 0..R {
+                    S::as_mut_simd_f32s(&mut to[j][at..at + S::F32_LANES]).0[0] = sums[j];
                 }
             }
-            c += step;
         }
     }
 }

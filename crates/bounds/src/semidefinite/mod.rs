@@ -17,6 +17,7 @@
 //! from the beginning. All of it is f32 and unsound under rounding, like [`crate::engine`]: it proposes, the checker decides.
 
 mod ascent;
+mod blocks;
 mod definite;
 mod kernel;
 mod leaf;

@@ -52,7 +52,8 @@ impl Coefficients {
     pub(super) fn linear(&self, program: &Program<'_>) -> Vec<f32> {
         let rows: Vec<[f32; 1]> = self.row.iter().map(|r| [*r]).collect();
         let mut pull = [vec![0.0; program.columns]];
-        Transposed { program, rows: 0..rows.len(), columns: 0..program.columns, from: &rows, to: &mut pull }.run();
+        let matrix = &program.matrix;
+        Transposed { matrix, rows: 0..rows.len(), columns: 0..program.columns, from: &rows, to: &mut pull }.run();
         let all = pull[0].iter().zip(&program.linear).zip(&self.own);
         all.map(|((pull, linear), own)| 0.5 * (pull + linear + own)).collect()
     }
@@ -93,7 +94,7 @@ impl Multipliers {
             let width = program.upper[group.clone()].iter().sum::<f32>() / count;
             for k in group.clone() {
                 let mu = start.line[k] - start.chord[k] * program.slope(k);
-                linear.iter_mut().zip(program.row(k)).for_each(|(a, z)| *a += mu * z);
+                program.matrix.add(k, mu, &mut linear);
             }
             for scale in [&mut scale.zero, &mut scale.line, &mut scale.chord] {
                 scale[group.clone()].fill(size);
@@ -135,7 +136,7 @@ impl Multipliers {
 
     pub(super) fn coefficients(&self, program: &Program<'_>) -> Coefficients {
         let lifted = program.lifted.len();
-        let rows = program.widths.len();
+        let rows = program.matrix.rows();
         let mut with = Coefficients {
             constant: program.constant,
             row: vec![0.0; rows],

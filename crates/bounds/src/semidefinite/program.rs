@@ -3,11 +3,11 @@
 //! Variables are scaled to `w` in `[-1, 1]`: inputs are `x = centre + radius s`, lifted ReLUs `y = (u / 2)(1 + t)`. ReLUs that a split
 //! has fixed are no variables: `y = z` or `y = 0` is put in wherever `y` stands, and the sign of `z` is one more constraint.
 
-use super::kernel::WIDTH;
+use super::blocks::{Blocks, WIDTH};
 use super::rows::{Row, Rows};
 use crate::engine::{Side, Split};
 
-/// A quadratic program, its matrix dense.
+/// A quadratic program.
 #[derive(Debug)]
 pub struct Program<'a> {
     pub(super) rows: &'a Rows<'a>,
@@ -23,9 +23,7 @@ pub struct Program<'a> {
     pub(super) inputs: usize,
     pub(super) columns: usize,
     /// The rows of the lifted, then of the fixed, times the radii of the variables.
-    pub(super) matrix: Vec<f32>,
-    /// So many columns of a row are other than zero.
-    pub(super) widths: Vec<usize>,
+    pub(super) matrix: Blocks,
     /// Each row's value at the centre of all variables.
     pub(super) centre: Vec<f32>,
     /// The form as it was, before splits.
@@ -74,8 +72,7 @@ impl<'a> Program<'a> {
             rows,
             lower: lifted.iter().map(|&k| unstable[k as usize].lower).collect(),
             upper: lifted.iter().map(|&k| unstable[k as usize].upper).collect(),
-            matrix: vec![0.0; (lifted.len() + fixed.len()) * columns],
-            widths: vec![columns; lifted.len() + fixed.len()],
+            matrix: Blocks::new(columns),
             centre: vec![0.0; lifted.len() + fixed.len()],
             column: Vec::new(),
             form,
@@ -104,7 +101,6 @@ impl<'a> Program<'a> {
             }
         }
         for (group, &start) in self.groups.iter().zip(&self.starts) {
-            self.widths[group.clone()].fill(start);
             self.column.extend(start..start + group.len());
         }
         for (&column, u) in self.column.iter().zip(&self.upper) {
@@ -136,19 +132,14 @@ impl<'a> Program<'a> {
             let compact = self.rows.compact;
             compact.lower.iter().zip(&compact.upper).map(|(l, u)| 0.5 * (l + u)).collect()
         };
+        let mut scaled = vec![0.0; self.columns];
         let all = self.lifted.iter().copied().chain(self.fixed.iter().map(|f| f.0));
         for (r, k) in all.enumerate() {
             let row = changed[k as usize].as_ref().unwrap_or(&self.rows.rows[k as usize]);
-            let scaled = &mut self.matrix[r * self.columns..(r + 1) * self.columns];
-            self.centre[r] = scale(row, &centres, &self.lifted, &self.column, &self.radius, scaled) as f32;
+            self.centre[r] = scale(row, &centres, &self.lifted, &self.column, &self.radius, &mut scaled) as f32;
+            self.matrix.push(&scaled);
         }
         self.constant = scale(&form, &centres, &self.lifted, &self.column, &self.radius, &mut self.linear);
-    }
-
-    /// Row `r` of the matrix, as far as it is not zero.
-    #[inline(always)]
-    pub(super) fn row(&self, r: usize) -> &[f32] {
-        &self.matrix[r * self.columns..r * self.columns + self.widths[r]]
     }
 
     /// The slope of the chord above a lifted ReLU.

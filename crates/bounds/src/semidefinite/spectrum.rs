@@ -16,6 +16,16 @@ pub(super) struct Matrix<'a> {
     linear: &'a [f32],
 }
 
+/// What is known of the least eigenvalue.
+pub(super) struct Least {
+    /// It is at most this,
+    pub(super) value: f32,
+    /// and some eigenvalue no farther from there than this.
+    pub(super) error: f32,
+    /// In the variables, the constant last, before they are scaled: what shows the matrix to be so far from positive.
+    pub(super) vector: Vec<f32>,
+}
+
 /// Products with the matrix before the search for its least eigenvalue is given up, to stay with what was found.
 const MOST: usize = 60;
 /// Precise enough.
@@ -52,14 +62,16 @@ impl<'a> Matrix<'a> {
         let mut arrow = Arrow::new(inputs, lifted + 1);
         let diagonal = |c: usize| f64::from(self.diagonal[c] * (1.0 + shift));
         (0..inputs).for_each(|c| arrow.first[c] = diagonal(c));
+        let mut row = vec![0.0; self.program.columns];
         for (k, &column) in self.program.column.iter().enumerate() {
             arrow.other[k] = diagonal(column);
             let half = -0.5 * f64::from(self.with.product[k]);
-            let row = self.program.row(k);
+            row.fill(0.0);
+            self.program.matrix.add(k, 1.0, &mut row);
             let (of_inputs, of_lifted) = arrow.row(k);
-            of_inputs.iter_mut().zip(row).for_each(|(entry, z)| *entry = half * f64::from(*z));
+            of_inputs.iter_mut().zip(&row).for_each(|(entry, z)| *entry = half * f64::from(*z));
             for (entry, &other) in of_lifted.iter_mut().zip(&self.program.column) {
-                *entry = row.get(other).map_or(0.0, |z| half * f64::from(*z));
+                *entry = half * f64::from(row[other]);
             }
         }
         arrow.other[lifted] = diagonal(self.program.columns);
@@ -75,11 +87,12 @@ impl<'a> Matrix<'a> {
         scaled[0].iter_mut().zip(x).zip(&self.scale).for_each(|((y, x), s)| *y = x * s);
         let constant = x[columns] * self.scale[columns];
         let rows = 0..self.program.lifted.len();
-        Forward { program: self.program, rows: rows.clone(), from: scaled, to: z }.run();
+        let matrix = &self.program.matrix;
+        Forward { matrix, rows: rows.clone(), from: scaled, to: z }.run();
         for k in rows.clone() {
             down[k] = [-0.5 * self.with.product[k] * scaled[0][self.program.column[k]]];
         }
-        Transposed { program: self.program, rows: rows.clone(), columns: 0..columns, from: down, to: pull }.run();
+        Transposed { matrix, rows: rows.clone(), columns: 0..columns, from: down, to: pull }.run();
         for k in rows {
             pull[0][self.program.column[k]] -= 0.5 * self.with.product[k] * z[k][0];
         }
@@ -91,9 +104,8 @@ impl<'a> Matrix<'a> {
         product[columns] = self.scale[columns] * along + x[columns];
     }
 
-    /// A number that the least eigenvalue is about not below, and a vector (in the variables, the constant last) that shows the matrix to be so
-    /// far from positive: the method of Lanczos, with every vector made orthogonal to all before.
-    pub(super) fn least(&self, random: &mut fastrand::Rng) -> (f32, Vec<f32>) {
+    /// The method of Lanczos, with every vector made orthogonal to all before.
+    pub(super) fn least(&self, random: &mut fastrand::Rng) -> Least {
         let size = self.program.columns + 1;
         let mut room = Room::new(self.program);
         let mut basis: Vec<Vec<f32>> = Vec::with_capacity(MOST);
@@ -127,7 +139,7 @@ impl<'a> Matrix<'a> {
             vector.iter_mut().zip(b).for_each(|(v, b)| *v += *w as f32 * b);
         }
         vector.iter_mut().zip(&self.scale).for_each(|(v, s)| *v *= s);
-        ((value - error.min(1.0)) as f32, vector)
+        Least { value: value as f32, error: error.min(1.0) as f32, vector }
     }
 }
 
@@ -142,7 +154,7 @@ struct Room {
 
 impl Room {
     fn new(program: &Program<'_>) -> Self {
-        let rows = vec![[0.0]; program.widths.len()];
+        let rows = vec![[0.0]; program.matrix.rows()];
         let columns = || [vec![0.0; program.columns]];
         Self {
             scaled: columns(),

@@ -27,7 +27,7 @@ pub(super) struct Vectors {
 impl Vectors {
     pub(super) fn new(program: &Program<'_>) -> Self {
         let columns = || std::array::from_fn(|_| vec![0.0; program.columns]);
-        let rows = vec![[0.0; RANK]; program.widths.len()];
+        let rows = vec![[0.0; RANK]; program.matrix.rows()];
         Self { v: columns(), kappa: vec![0.0; program.columns], z: rows.clone(), down: rows, pull: columns() }
     }
 
@@ -44,22 +44,22 @@ impl Vectors {
     /// Makes the vectors of each group the best, inputs first.
     pub(super) fn sweep(&mut self, program: &Program<'_>, with: &Coefficients) {
         let lifted = program.lifted.len();
-        for r in 0..program.widths.len() {
+        for r in 0..program.matrix.rows() {
             self.hand_down(program, with, r);
         }
-        let all = 0..program.widths.len();
+        let (matrix, all) = (&program.matrix, 0..program.matrix.rows());
         let (inputs, pull) = (0..program.inputs, &mut self.pull);
-        Transposed { program, rows: all.clone(), columns: inputs.clone(), from: &self.down, to: pull }.run();
+        Transposed { matrix, rows: all.clone(), columns: inputs.clone(), from: &self.down, to: pull }.run();
         for c in inputs {
             let pull = std::array::from_fn(|j| self.pull[j][c]);
             self.settle(program, with, c, pull);
         }
         for (group, &start) in program.groups.iter().zip(&program.starts) {
-            Forward { program, rows: group.clone(), from: &self.v, to: &mut self.z }.run();
-            let columns = start..start + group.len().next_multiple_of(super::kernel::WIDTH);
+            Forward { matrix, rows: group.clone(), from: &self.v, to: &mut self.z }.run();
+            let columns = start..start + group.len().next_multiple_of(super::blocks::WIDTH);
             if group.end < all.end {
                 let pull = &mut self.pull;
-                Transposed { program, rows: group.end..all.end, columns, from: &self.down, to: pull }.run();
+                Transposed { matrix, rows: group.end..all.end, columns, from: &self.down, to: pull }.run();
             } else {
                 self.pull.iter_mut().for_each(|p| p[columns.clone()].fill(0.0));
             }
@@ -70,7 +70,7 @@ impl Vectors {
                 self.hand_down(program, with, k);
             }
         }
-        Forward { program, rows: lifted..all.end, from: &self.v, to: &mut self.z }.run();
+        Forward { matrix, rows: lifted..all.end, from: &self.v, to: &mut self.z }.run();
     }
 
     /// What row `r` hands down: the linear terms of its pre-activation, and its product with its own ReLU.

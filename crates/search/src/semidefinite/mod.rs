@@ -170,31 +170,28 @@ impl Search<'_> {
         };
         let below = usize::from(!is_root);
         let mut last = f64::NEG_INFINITY;
-        let mut shown = f64::NEG_INFINITY;
         for round in 0..ROUNDS[below] {
             let length = LENGTHS[if is_root { round.min(1) } else { 2 }];
             ascent.climb(STEPS[below], length, || self.is_out());
             let value = ascent.value();
-            if value > self.enough || round + 1 == ROUNDS[below] {
-                let (bound, proof) = ascent.prove(self.enough, || self.is_out());
-                shown = shown.max(bound);
-                if bound > self.enough {
-                    let step = leaf(self.compact, self.input, &proof, goal.lambda.clone());
-                    self.tree().close(open.place, step);
-                    return self.lock().closed(open.goal, is_root.then_some(bound));
-                }
-            } else if value + HOPE * (value - last) < self.enough || self.is_out() {
+            if let Some((bound, proof)) = ascent.prove(self.enough, || self.is_out()) {
+                let step = leaf(self.compact, self.input, &proof, goal.lambda.clone());
+                self.tree().close(open.place, step);
+                return self.lock().closed(open.goal, is_root.then_some(bound));
+            }
+            if value + HOPE * (value - last) < self.enough || self.is_out() {
                 break;
             }
             if is_root && round == 0 && !self.pays(open.goal, value) {
-                return self.lock().give_up(open.goal, value);
+                return self.lock().give_up(open.goal, f64::NEG_INFINITY);
             }
             last = value;
         }
+        let shown = if is_root { ascent.bound(|| self.is_out()) } else { f64::NEG_INFINITY };
         if self.is_out() || self.attack(&ascent, open.goal, is_root) {
             return self.stop();
         }
-        let (Some(relu), value) = (ascent.branch(), ascent.value().max(shown)) else {
+        let (Some(relu), value) = (ascent.branch(), ascent.value()) else {
             return self.lock().give_up(open.goal, shown);
         };
         let parent: Found = Arc::new(ascent.found());
