@@ -15,6 +15,7 @@ pub struct Ascent<'p> {
     scale: Multipliers,
     random: fastrand::Rng,
     value: f64,
+    operations: f64,
 }
 
 /// The first length of a step, as a share of its scale; the last is none.
@@ -32,6 +33,8 @@ const SPARE: f64 = 0.1;
 /// The share of the largest shift that leaves enough that is tried first at most; how often a shift is doubled at most.
 const FIRST_SHIFT: f32 = 0.8;
 const MOST_SHIFTS: i32 = 12;
+/// Products with the matrix or its transpose in a sweep.
+const PRODUCTS: usize = 3;
 /// How long a turn is at most.
 const TURN: f32 = 0.3;
 
@@ -54,6 +57,7 @@ impl<'p> Ascent<'p> {
             scale,
             random,
             value: f64::NEG_INFINITY,
+            operations: 0.0,
         };
         ascent.settle(FIRST_SWEEPS);
         ascent
@@ -74,6 +78,7 @@ impl<'p> Ascent<'p> {
     fn settle(&mut self, sweeps: usize) -> Coefficients {
         let with = self.multipliers.coefficients(self.program);
         (0..sweeps).for_each(|_| self.vectors.sweep(self.program, &with));
+        self.operations += (PRODUCTS * RANK * sweeps * self.program.matrix.coefficients()) as f64;
         self.value = self.multipliers.gradient(self.program, &self.vectors, &mut self.gradient);
         with
     }
@@ -106,6 +111,11 @@ impl<'p> Ascent<'p> {
         self.value
     }
 
+    /// Multiplications since this was last asked, about.
+    pub fn take_operations(&mut self) -> f64 {
+        std::mem::take(&mut self.operations)
+    }
+
     /// A bound above `enough`, up to the rounding of f32, and what shows it: tries again with better vectors where these multipliers could give
     /// one and the vectors do not yet show it. None once it is to `stop`.
     pub fn prove(&mut self, enough: f64, stop: impl Fn() -> bool) -> Option<(f64, Leaf)> {
@@ -134,6 +144,7 @@ impl<'p> Ascent<'p> {
         let first = -linear.iter().zip(&self.vectors.v[0]).map(|(a, v)| a * v).sum::<f32>();
         let matrix = Matrix::new(program, &with, &linear, &self.vectors.kappa, first.max(1e-6));
         let least = matrix.least(&mut self.random);
+        self.operations += least.operations;
         if least.value < -MARGIN {
             self.turn(&least.vector);
         }
@@ -154,7 +165,10 @@ impl<'p> Ascent<'p> {
         let shift = (0..MOST_SHIFTS)
             .map(|k| smallest * 2f32.powi(k))
             .take_while(|shift| *shift < most)
-            .find(|shift| matrix.is_definite(shift - 0.5 * MARGIN, stop))?;
+            .find(|shift| {
+                self.operations += matrix.operations();
+                matrix.is_definite(shift - 0.5 * MARGIN, stop)
+            })?;
         let mut kappa = shifted(shift);
         let spare = (SPARE * (bound(&kappa) - enough) / (1 + program.columns) as f64).max(0.0) as f32;
         if enough.is_finite() {

@@ -65,6 +65,11 @@ impl Blocks {
         &all[before(rows.start)..before(rows.end)]
     }
 
+    /// How many coefficients are stored.
+    pub(super) fn coefficients(&self) -> usize {
+        WIDTH * self.values.len()
+    }
+
     #[inline(always)]
     pub(super) fn values(&self) -> &[[f32; WIDTH]] {
         &self.values

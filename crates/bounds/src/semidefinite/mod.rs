@@ -34,4 +34,4 @@ pub use ascent::Ascent;
 pub use leaf::{Leaf, Lifted};
 pub use multipliers::Found;
 pub use program::Program;
-pub use rows::{Row, Rows, coefficients};
+pub use rows::{Row, Rows};

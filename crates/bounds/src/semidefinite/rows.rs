@@ -1,17 +1,12 @@
 //! Pre-activations as affine functions of the inputs and of the unstable ReLUs below them.
 
+use super::blocks::WIDTH;
 use crate::engine::{Compact, Form, Kind, LANES, Lanes, Unstable};
 use std::ops::Range;
 use unmoved_property::{Norm, RegionKind};
 
-/// Beyond so many coefficients there are no rows.
+/// Beyond so many coefficients, zeros and all, there are no rows.
 const MOST_COEFFICIENTS: usize = 1 << 23;
-
-/// How many coefficients the rows of a network would have.
-pub fn coefficients(compact: &Compact) -> usize {
-    let unstable = compact.unstable().len();
-    unstable.saturating_mul(compact.lower.len() + unstable)
-}
 
 /// `constant + sum x_i v_i + sum y_k v_k`, the `v_k` being unstable ReLUs.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,10 +34,16 @@ pub(super) struct Ball {
 }
 
 impl<'a> Rows<'a> {
-    /// `None` where they would be too many coefficients.
+    /// Whether their coefficients are not too many.
+    pub fn is_possible(compact: &Compact) -> bool {
+        let unstable = compact.unstable().len();
+        unstable.saturating_mul(compact.lower.len() + unstable) <= MOST_COEFFICIENTS
+    }
+
+    /// `None` where they would be too many coefficients, or none.
     pub fn new(compact: &'a Compact) -> Option<Self> {
         let unstable = compact.unstable();
-        if unstable.is_empty() || coefficients(compact) > MOST_COEFFICIENTS {
+        if unstable.is_empty() || !Self::is_possible(compact) {
             return None;
         }
         let mut rows = Vec::with_capacity(unstable.len());
@@ -59,6 +60,12 @@ impl<'a> Rows<'a> {
             _ => None,
         };
         Some(Self { compact, rows, groups: groups(unstable), ball })
+    }
+
+    /// About how many coefficients a step of an ascent has to do with: blocks of zeros cost nothing.
+    pub fn coefficients(&self) -> usize {
+        let blocks = |row: &Row| row.coefficients.chunks(WIDTH).filter(|block| block.iter().any(|c| *c != 0.0)).count();
+        WIDTH * self.rows.iter().map(blocks).sum::<usize>()
     }
 
     /// The row of a form, once for all its programs.

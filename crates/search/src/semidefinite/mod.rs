@@ -19,7 +19,7 @@ use leaf::leaf;
 use open::{Found, Open, State};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use unmoved_bounds::engine::{Compact, LANES, Side, Split};
-use unmoved_bounds::semidefinite::{Ascent, Program, Row, Rows, coefficients};
+use unmoved_bounds::semidefinite::{Ascent, Program, Row, Rows};
 use unmoved_check::{Bounds, Examiner};
 use unmoved_property::Point;
 
@@ -39,8 +39,8 @@ const ATTACK_EVERY: usize = 8;
 /// How far the starts are from the relaxation's mean at most, in the other components of its vectors.
 const MOST_SPREAD: f32 = 4.0;
 
-/// Networks for which [`Relaxation::Auto`] tries it: with at least so many unstable ReLUs, and at most so many coefficients in all rows. Whether layers
-/// are too many shows at the first root.
+/// Networks for which [`Relaxation::Auto`] tries it: with at least so many unstable ReLUs, and at most so many coefficients in all rows, blocks of
+/// zeros left out. Whether layers are too many shows at the first root.
 const LEAST_UNSTABLE: usize = 24;
 const MOST_COEFFICIENTS: usize = 1 << 20;
 
@@ -50,7 +50,7 @@ pub(crate) fn is_promising(compact: &Compact, relaxation: Relaxation) -> bool {
     match relaxation {
         Relaxation::Linear => false,
         Relaxation::Semidefinite => !unstable.is_empty(),
-        Relaxation::Auto => unstable.len() >= LEAST_UNSTABLE && coefficients(compact) <= MOST_COEFFICIENTS,
+        Relaxation::Auto => unstable.len() >= LEAST_UNSTABLE && Rows::is_possible(compact),
     }
 }
 
@@ -64,6 +64,9 @@ pub(crate) fn close(
     enough: f64,
 ) -> bool {
     let (Some(rows), Some((goals, disjuncts))) = (Rows::new(compact), proof.goals(compact)) else { return false };
+    if work.options.relaxation == Relaxation::Auto && rows.coefficients() > MOST_COEFFICIENTS {
+        return false;
+    }
     let mut tree = Tree::default();
     let places: Vec<Place> = goals.iter().map(|_| tree.root()).collect();
     let search = Search {
@@ -173,11 +176,12 @@ impl Search<'_> {
         for round in 0..ROUNDS[below] {
             let length = LENGTHS[if is_root { round.min(1) } else { 2 }];
             ascent.climb(STEPS[below], length, || self.is_out());
+            self.spend(is_root, &mut ascent);
             let value = ascent.value();
             if let Some((bound, proof)) = ascent.prove(self.enough, || self.is_out()) {
                 let step = leaf(self.compact, self.input, &proof, goal.lambda.clone());
                 self.tree().close(open.place, step);
-                return self.lock().closed(open.goal, is_root.then_some(bound));
+                return self.lock().closed(open.goal, open.splits.len(), bound);
             }
             if value + HOPE * (value - last) < self.enough || self.is_out() {
                 break;
@@ -205,6 +209,14 @@ impl Search<'_> {
             Open { value, place: cases[k], goal: open.goal, splits, found: Some(parent.clone()) }
         };
         state.split(open.goal, [child(0, Side::Inactive), child(1, Side::Active)]);
+    }
+
+    /// What linear bounds could do meanwhile is not lost sight of, unless these bounds were asked for.
+    fn spend(&self, is_root: bool, ascent: &mut Ascent<'_>) {
+        let operations = ascent.take_operations();
+        if !is_root && self.work.options.relaxation == Relaxation::Auto {
+            self.lock().spend(operations);
+        }
     }
 
     fn tree(&self) -> MutexGuard<'_, Tree> {

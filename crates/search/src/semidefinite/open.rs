@@ -22,6 +22,10 @@ pub(super) struct Open {
     pub(super) found: Option<Found>,
 }
 
+/// Operations below the roots that are spent in any case, about half a second's worth on two cores, and how many times that for the whole tree.
+const PATIENCE: f64 = 4e10;
+const GAIN: f64 = 1000.0;
+
 /// The largest value first: what is nearest to a proof. So few wait at a time.
 impl Rank for Open {
     fn rank(&self, other: &Self) -> Ordering {
@@ -38,9 +42,13 @@ pub(super) struct State {
     hopes: Vec<usize>,
     /// By goal: its subproblems that are not closed, and the bound at its root.
     unfinished: Vec<usize>,
+    /// By goal: the share of its tree that is closed, where a split halves it.
+    shares: Vec<f64>,
     given_up: Vec<bool>,
     pub(super) margins: Vec<f64>,
     pub(super) bounded: usize,
+    /// Operations below the roots.
+    spent: f64,
     busy: usize,
     stopped: bool,
 }
@@ -63,10 +71,12 @@ impl State {
             proved: vec![false; hopes.len()],
             hopes,
             unfinished: vec![1; groups.len()],
+            shares: vec![0.0; groups.len()],
             given_up: vec![false; groups.len()],
             margins: vec![f64::NEG_INFINITY; groups.len()],
             groups,
             bounded: 0,
+            spent: 0.0,
             busy: 0,
             stopped: false,
         }
@@ -92,17 +102,24 @@ impl State {
         self.bounded += 1;
     }
 
+    /// So many operations were spent below the roots. The search ends where that is too much for what it has closed.
+    pub(super) fn spend(&mut self, operations: f64) {
+        self.spent += operations;
+        self.stopped |= self.spent > PATIENCE * (1.0 + GAIN * self.share());
+    }
+
     /// One that was taken falls into these two.
     pub(super) fn split(&mut self, goal: usize, children: [Open; 2]) {
         self.unfinished[goal] += 1;
         self.heap.extend(children.map(Ranked));
     }
 
-    /// A subproblem is proved; at the root, with this bound.
-    pub(super) fn closed(&mut self, goal: usize, root: Option<f64>) {
-        if let Some(bound) = root {
+    /// A subproblem below so many splits is proved, with this bound.
+    pub(super) fn closed(&mut self, goal: usize, splits: usize, bound: f64) {
+        if splits == 0 {
             self.margins[goal] = bound;
         }
+        self.shares[goal] += 0.5f64.powi(splits as i32);
         self.unfinished[goal] -= 1;
         if self.unfinished[goal] == 0 {
             self.proved[self.groups[goal]] = true;
@@ -130,6 +147,13 @@ impl State {
     /// Whether some group will not be proved.
     fn is_lost(&self) -> bool {
         self.proved.iter().zip(&self.hopes).any(|(proved, hopes)| !proved && *hopes == 0)
+    }
+
+    /// The share of all trees that are not finished which is closed.
+    fn share(&self) -> f64 {
+        let is_open = |g: &usize| self.unfinished[*g] > 0 && !self.proved[self.groups[*g]] && !self.given_up[*g];
+        let open: Vec<usize> = (0..self.groups.len()).filter(is_open).collect();
+        open.iter().map(|&g| self.shares[g]).sum::<f64>() / open.len().max(1) as f64
     }
 
     pub(super) fn progress(&self) -> Progress {
