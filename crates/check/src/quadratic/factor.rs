@@ -5,6 +5,7 @@
 
 use super::matrix::Matrix;
 use crate::real::{Real, add_up, ceil, gamma, inflate, magnitude, mul_up, sane};
+use std::ops::Range;
 
 /// `G`, transposed. The inputs come first: their part is diagonal.
 struct Factor {
@@ -81,16 +82,26 @@ impl Factor {
             }
         }
         subtract_inputs(rows, count);
-        for k in 0..rows.len() {
-            let (above, below) = rows.split_at_mut(k);
-            let (row, pivot) = below[0][count..].split_at_mut(k);
-            for (j, done) in above.iter().enumerate() {
-                let done = &done[count..];
-                row[j] = quotient(row[j] - dot(&row[..j], &done[..j]), done[j])?;
+        for first in (0..rows.len()).step_by(ROWS) {
+            let (done, own) = rows.split_at_mut(first);
+            let own = own.chunks_mut(ROWS).next()?;
+            for (j, other) in done.iter().enumerate() {
+                let products = dots(block(own, count..count + j), &other[count..count + j]);
+                for (row, product) in own.iter_mut().zip(products) {
+                    row[count + j] = quotient(row[count + j] - product, other[count + j])?;
+                }
             }
-            let square = pivot[0] - dot(row, row);
-            // Not so for NaN, which comes of what overflowed.
-            pivot[0] = (square >= 0.0).then(|| square.sqrt())?;
+            for k in 0..own.len() {
+                let (above, below) = own.split_at_mut(k);
+                let (row, pivot) = below[0][count..].split_at_mut(first + k);
+                for (j, other) in (first..).zip(above) {
+                    let other = &other[count..];
+                    row[j] = quotient(row[j] - dot(&row[..j], &other[..j]), other[j])?;
+                }
+                let square = pivot[0] - dot(row, row);
+                // Not so for NaN, which comes of what overflowed.
+                pivot[0] = (square >= 0.0).then(|| square.sqrt())?;
+            }
         }
         Some(())
     }
@@ -107,20 +118,34 @@ const LANES: usize = 8;
 /// How many rows: each number loaded is used as often.
 const ROWS: usize = 4;
 
+/// Parts of up to [`ROWS`] rows; where there are fewer, the last is taken several times.
+#[inline(always)]
+fn block(rows: &[Vec<f64>], part: Range<usize>) -> [&[f64]; ROWS] {
+    std::array::from_fn(|t| &rows[t.min(rows.len() - 1)][part.clone()])
+}
+
 /// Subtracts from the entries of any two rows behind the first `count` the product of those before.
 #[inline(always)]
 fn subtract_inputs(rows: &mut [Vec<f64>], count: usize) {
+    let reads: Vec<Vec<usize>> = rows.iter().map(|row| reads(&row[..count])).collect();
     for first in (0..rows.len()).step_by(ROWS) {
         let last = (first + ROWS).min(rows.len());
         for j in 0..last {
-            // Where the rows end, the last of them is taken several times.
-            let block: [&[f64]; ROWS] = std::array::from_fn(|t| &rows[(first + t).min(last - 1)][..count]);
-            let products = dots(block, &rows[j][..count]);
+            let some = block(&rows[first..last], 0..count);
+            let products = dots_of(some, &rows[j][..count], reads[j].iter().copied());
             for k in first.max(j)..last {
                 rows[k][count + j] -= products[k - first];
             }
         }
     }
+}
+
+/// The blocks of [`LANES`] numbers that are not all zero: a row of a convolution has few.
+#[inline(always)]
+fn reads(row: &[f64]) -> Vec<usize> {
+    let (chunks, _) = row.as_chunks::<LANES>();
+    let blocks = chunks.iter().enumerate().filter(|(_, chunk)| chunk.iter().any(|entry| *entry != 0.0));
+    blocks.map(|(c, _)| c).collect()
 }
 
 #[inline(always)]
@@ -132,10 +157,17 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 /// The products of several rows with one.
 #[inline(always)]
 fn dots<const N: usize>(rows: [&[f64]; N], other: &[f64]) -> [f64; N] {
+    dots_of(rows, other, 0..other.len() / LANES)
+}
+
+/// The same of some blocks of [`LANES`], and of what there is behind the last.
+#[inline(always)]
+fn dots_of<const N: usize>(rows: [&[f64]; N], other: &[f64], blocks: impl Iterator<Item = usize>) -> [f64; N] {
     let mut sums = [[0.0; LANES]; N];
     let (chunks, rest) = other.as_chunks::<LANES>();
     let heads = rows.map(|row| row.as_chunks::<LANES>().0);
-    for (c, b) in chunks.iter().enumerate() {
+    for c in blocks {
+        let b = &chunks[c];
         for t in 0..N {
             let a = &heads[t][c];
             for l in 0..LANES {
