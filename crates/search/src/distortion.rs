@@ -137,8 +137,6 @@ const STEPS: [usize; 2] = [2, 4];
 /// Subproblems that a proof may take in the second round, after one with none, and by which factor that grows from round to round.
 const SECOND: usize = 200;
 const GROWTH: usize = 4;
-/// A round is over where what it has not decided is closer to what is proved than this multiple of the gap.
-const CLOSE: i64 = 3;
 
 /// A radius that was not decided, and why.
 struct Failed {
@@ -232,16 +230,14 @@ impl<'a> Search<'a> {
     }
 
     /// Decides at one radius after another until the interval is narrow enough. The first is where that would be so at once; from
-    /// what bounds do not decide there it goes down by halves, and where that is close, up again in growing steps with more effort.
+    /// what bounds do not decide there it goes down by halves, and where what is proved comes within the gap of it, up again in growing steps with more effort.
     fn prove(&mut self) -> Result<(), SearchError> {
         let mut effort = 0;
         let mut step = self.eps.clone();
-        let close = &Rational::ONE - &(&Rational::from(CLOSE) * &(&Rational::ONE - &self.kept));
-        let close = close.max(part(&self.kept, (1, 2)));
         // Where even that is not decided it is of no use to go farther down.
         let least = self.eps * &part(&Rational::ONE, (1, 1 << 40));
-        // Where the interval would be closed, if a short search was there already: relaxations lead to counterexamples.
-        let mut searched: Option<Rational> = None;
+        // The last round that began with a short search where the interval would be closed: relaxations lead to counterexamples.
+        let mut searched = 0;
         // The least radius that so much effort does not decide.
         let mut failed: Option<Failed> = None;
         // A ball that is the centre alone is proved, too, before it is called robust.
@@ -255,16 +251,16 @@ impl<'a> Search<'a> {
                 None => self.eps.clone(),
             };
             let left = self.options.subproblems.saturating_sub(self.found.subproblems);
-            if effort > 0 && failed.is_none() && searched.as_ref() != Some(&wanted) {
+            if searched < effort {
                 self.decide(&wanted, SECOND.min(left))?;
-                searched = Some(wanted);
+                searched = effort;
                 continue;
             }
             let lower = &self.found.lower;
             let radius = match &failed {
                 Some(failed) if failed.radius <= wanted => self.between(lower, &failed.radius),
-                _ if lower + &step < wanted => lower + &step,
-                _ => wanted,
+                _ if lower + &step < wanted => short(&(lower + &part(&step, (9, 10))), &(lower + &step)),
+                _ => wanted.clone(),
             };
             let most = effort.min(left);
             match self.decide(&radius, most)? {
@@ -273,16 +269,15 @@ impl<'a> Search<'a> {
                 Some(open) => failed = Some(open),
             }
             let Some(Failed { radius, reason, is_spent }) = &failed else { continue };
-            let may_try_harder = *is_spent && most < left;
-            let close = if may_try_harder { &close } else { &self.kept };
-            if self.found.lower < close * radius && *radius > least {
+            if self.found.lower < &self.kept * radius && *radius > least {
                 continue;
             }
-            if !may_try_harder {
+            if !*is_spent || most >= left {
                 self.found.reason = Some(self.clock.reason().unwrap_or(reason.clone()));
                 return Ok(());
             }
-            step = radius - &self.found.lower;
+            // Other means come with more effort, and may reach much farther.
+            step = (radius - &self.found.lower).max(part(&(&wanted - &self.found.lower), (1, 4)));
             (effort, failed) = (effort.saturating_mul(GROWTH).max(SECOND), None);
         }
         self.found.reason = None;

@@ -75,7 +75,8 @@ pub struct Options {
     pub trust_solver: bool,
     /// Threads of the branch and bound.
     pub threads: usize,
-    /// Give up after so many subproblems of branch and bound and refinement; with 0 there are none.
+    /// Give up after so many subproblems of branch and bound and refinement; with 0 there are none. Of those that semidefinite bounds split each counts
+    /// for a hundred.
     pub subproblems: usize,
 }
 
@@ -151,7 +152,7 @@ pub struct Outcome {
     pub certificate: Option<Certificate>,
     /// Per disjunct of the unsafe set, the best lower bound found of the largest of its constraints: positive means closed.
     pub margins: Vec<f64>,
-    /// Subproblems that the branch and bound has bounded.
+    /// Subproblems that the branch and bound has bounded, counted as for [`Options::subproblems`].
     pub subproblems: usize,
     /// How long the certificate took to check, the bounds that every check begins with included.
     pub check_time: Duration,

@@ -162,10 +162,8 @@ impl<'p> Ascent<'p> {
         if smallest < MARGIN - least.value.min(0.0) {
             return None;
         }
-        let shift = (0..MOST_SHIFTS)
-            .map(|k| smallest * 2f32.powi(k))
-            .take_while(|shift| *shift < most)
-            .find(|shift| {
+        let shift =
+            (0..MOST_SHIFTS).map(|k| smallest * 2f32.powi(k)).take_while(|shift| *shift < most).find(|shift| {
                 self.operations += matrix.operations();
                 matrix.is_definite(shift - 0.5 * MARGIN, stop)
             })?;

@@ -83,10 +83,11 @@ pub(crate) fn close(
         changed: Condvar::new(),
         found,
         enough,
+        most: work.options.subproblems.saturating_sub(proof.outcome.subproblems),
     };
     on_threads(work.options.threads, || search.run(), || search.stop());
     let (state, tree) = (unlocked(search.state), unlocked(search.tree));
-    proof.outcome.subproblems += state.bounded;
+    proof.outcome.subproblems += state.counted;
     for (g, (&disjunct, &place)) in disjuncts.iter().zip(&places).enumerate() {
         let mut steps = Vec::new();
         let margin = &mut proof.outcome.margins[disjunct];
@@ -115,6 +116,8 @@ struct Search<'a> {
     changed: Condvar,
     found: &'a Mutex<Candidates>,
     enough: f64,
+    /// How many subproblems may be counted.
+    most: usize,
 }
 
 impl Search<'_> {
@@ -133,9 +136,10 @@ impl Search<'_> {
 
     fn run(&self) {
         while let Some(open) = self.take() {
+            let is_root = open.splits.is_empty();
             self.bound(open);
             let mut state = self.lock();
-            state.done();
+            state.done(is_root);
             let progress = state.progress();
             drop(state);
             (self.work.watch)(&progress);
@@ -148,7 +152,7 @@ impl Search<'_> {
     fn take(&self) -> Option<Open> {
         let mut state = self.lock();
         loop {
-            if self.is_out() || state.bounded >= self.work.options.subproblems {
+            if self.is_out() || state.counted >= self.most {
                 state.stop();
             }
             if state.is_over() {

@@ -22,6 +22,8 @@ pub(super) struct Open {
     pub(super) found: Option<Found>,
 }
 
+/// As many subproblems of linear bounds are spent for one below a root, where only so many are allowed.
+const EACH: usize = 100;
 /// Operations below the roots that are spent in any case, about half a second's worth on two cores, and how many times that for the whole tree.
 const PATIENCE: f64 = 4e10;
 const GAIN: f64 = 1000.0;
@@ -47,6 +49,8 @@ pub(super) struct State {
     given_up: Vec<bool>,
     pub(super) margins: Vec<f64>,
     pub(super) bounded: usize,
+    /// What they count for, those below the roots [`EACH`].
+    pub(super) counted: usize,
     /// Operations below the roots.
     spent: f64,
     busy: usize,
@@ -76,6 +80,7 @@ impl State {
             margins: vec![f64::NEG_INFINITY; groups.len()],
             groups,
             bounded: 0,
+            counted: 0,
             spent: 0.0,
             busy: 0,
             stopped: false,
@@ -97,9 +102,10 @@ impl State {
     }
 
     /// One that was taken is dealt with.
-    pub(super) fn done(&mut self) {
+    pub(super) fn done(&mut self, is_root: bool) {
         self.busy -= 1;
         self.bounded += 1;
+        self.counted += if is_root { 1 } else { EACH };
     }
 
     /// So many operations were spent below the roots. The search ends where that is too much for what it has closed.

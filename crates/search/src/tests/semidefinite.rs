@@ -210,7 +210,7 @@ fn a_constraint_proved_by_splits_ends_the_work_on_its_conjunction() {
         let done = in_time(move || (alone(&query, Options { threads, ..Options::default() }), query));
         let (done, query) = done;
         assert!(done.closed && done.margins[0] > 0.0);
-        assert!((4..200).contains(&done.subproblems), "{}", done.subproblems);
+        assert!((302..20_000).contains(&done.subproblems), "{}", done.subproblems);
         check(&query, &done.certificate.unwrap(), Arithmetic::Exact).unwrap();
     }
 }
@@ -237,7 +237,7 @@ fn limits_end_it() {
     let hard = query(&network, Norm::Linf, vec![vec![at_most(0, l.semidefinite + 0.7 * (l.least - l.semidefinite))]]);
     for (options, most) in [
         (Options { subproblems: 0, ..Options::default() }, 0),
-        (Options { subproblems: 5, threads: 2, ..Options::default() }, 7),
+        (Options { subproblems: 500, threads: 2, ..Options::default() }, 700),
         (Options { time_limit: Some(Duration::ZERO), ..Options::default() }, 0),
         (Options { time_limit: Some(Duration::from_millis(200)), threads: 2, ..Options::default() }, usize::MAX),
         (Options { memory_limit: Some(1), ..Options::default() }, 0),
@@ -255,7 +255,7 @@ fn limits_end_it() {
 fn it_agrees_with_enumeration() {
     let [mut closed, mut split, mut violated, mut missed] = [0; 4];
     for case in (0..150).chain(CONJUNCTIONS..CONJUNCTIONS + 80).map(Case::new) {
-        let options = Options { threads: 1, subproblems: 300, ..Options::default() };
+        let options = Options { threads: 1, subproblems: 30_000, ..Options::default() };
         let done = alone(&case.query, options);
         let is_unsafe = |truths: &[Truth]| truths.iter().any(|t| t.unsafe_at.is_some());
         if let Some(found) = &done.counterexample {
