@@ -256,9 +256,10 @@ impl<'a> Search<'a> {
                 searched = effort;
                 continue;
             }
+            failed = failed.filter(|failed| failed.radius <= wanted);
             let lower = &self.found.lower;
             let radius = match &failed {
-                Some(failed) if failed.radius <= wanted => self.between(lower, &failed.radius),
+                Some(failed) => self.between(lower, &failed.radius),
                 _ if lower + &step < wanted => short(&(lower + &part(&step, (9, 10))), &(lower + &step)),
                 _ => wanted.clone(),
             };
@@ -269,6 +270,9 @@ impl<'a> Search<'a> {
                 Some(open) => failed = Some(open),
             }
             let Some(Failed { radius, reason, is_spent }) = &failed else { continue };
+            if self.is_done() {
+                break;
+            }
             if self.found.lower < &self.kept * radius && *radius > least {
                 continue;
             }
@@ -277,7 +281,10 @@ impl<'a> Search<'a> {
                 return Ok(());
             }
             // Other means come with more effort, and may reach much farther.
-            step = (radius - &self.found.lower).max(part(&(&wanted - &self.found.lower), (1, 4)));
+            step = radius - &self.found.lower;
+            if self.found.lower > Rational::ZERO {
+                step = step.max(part(&(&wanted - &self.found.lower), (1, 4)));
+            }
             (effort, failed) = (effort.saturating_mul(GROWTH).max(SECOND), None);
         }
         self.found.reason = None;

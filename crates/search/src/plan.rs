@@ -81,14 +81,14 @@ impl Plan {
         };
         let planned = if self.is_last(compact) { usize::MAX } else { (FIRST * turn / node) as usize + LANES };
         // Where only so many subproblems are allowed some are left for what comes next.
-        let share = if self.is_semidefinite(compact) { 2 } else { 1 };
-        let is_fixed = !self.attacked || self.refinements.is_empty() || self.most <= planned;
+        let most = if self.is_semidefinite(compact) { self.most / 2 } else { self.most };
+        let is_fixed = !self.attacked || self.refinements.is_empty() || most <= planned;
         Effort {
             root_steps,
             steps,
             enough: self.enough,
             threads: self.threads,
-            most: (self.most / share).min(planned),
+            most: most.min(planned),
             extensions: if is_fixed { 0 } else { EXTENSIONS },
             most_open: MOST_OPEN_BYTES / (4 * compact.unstable().len() + 256),
             all: true,

@@ -30,8 +30,8 @@ const LAST_SWEEPS: [usize; 4] = [12, 40, 80, 160];
 const MARGIN: f32 = 2e-5;
 /// The share of what a bound has to spare that goes into the diagonal: where multipliers nearly cancel, their rounding is large beside it.
 const SPARE: f64 = 0.1;
-/// The share of the largest shift that leaves enough that is tried first at most; how often a shift is doubled at most.
-const FIRST_SHIFT: f32 = 0.8;
+/// The share of the largest shift that leaves enough which is tried last; how often a shift is doubled at most.
+const LAST_SHIFT: f32 = 0.8;
 const MOST_SHIFTS: i32 = 12;
 /// Products with the matrix or its transpose in a sweep.
 const PRODUCTS: usize = 3;
@@ -155,15 +155,17 @@ impl<'p> Ascent<'p> {
         let bound = |kappa: &[f32]| with.constant - kappa.iter().map(|k| f64::from(*k)).sum::<f64>();
         let trace = matrix.diagonal.iter().map(|d| f64::from(*d)).sum::<f64>();
         let most = ((bound(&shifted(0.0)) - enough) / trace) as f32;
-        // Only the factorisation says whether a shift is enough. The least eigenvalue is much closer to what was found than to where it is sure
-        // to be, so that less is tried first than what is sure to do, if that is more than can be spent.
-        let sure = MARGIN + least.error - least.value.min(0.0);
-        let smallest = sure.min(FIRST_SHIFT * most);
-        if smallest < MARGIN - least.value.min(0.0) {
+        let last = LAST_SHIFT * most;
+        let below = MARGIN - least.value.min(0.0);
+        if last.is_nan() || last < below {
             return None;
         }
-        let shift =
-            (0..MOST_SHIFTS).map(|k| smallest * 2f32.powi(k)).take_while(|shift| *shift < most).find(|shift| {
+        // Only the factorisation says whether a shift is enough. The least eigenvalue is much closer to what was found than the error allows.
+        let shift = (0..MOST_SHIFTS)
+            .map(|k| (below + least.error) * 2f32.powi(k))
+            .take_while(|shift| *shift < last)
+            .chain(Some(last).filter(|last| last.is_finite()))
+            .find(|shift| {
                 self.operations += matrix.operations();
                 matrix.is_definite(shift - 0.5 * MARGIN, stop)
             })?;
@@ -175,7 +177,7 @@ impl<'p> Ascent<'p> {
         }
         let bound = bound(&kappa);
         let first = kappa.pop().expect("that of the constant");
-        bound.is_finite().then(|| (bound, Leaf::new(program, &self.multipliers, &kappa, first)))
+        (bound.is_finite() && bound > enough).then(|| (bound, Leaf::new(program, &self.multipliers, &kappa, first)))
     }
 
     /// The ReLU to split: that whose variable's mean differs most, times its adjoint, from what the mean of its pre-activation would make it.

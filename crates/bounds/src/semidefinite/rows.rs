@@ -16,6 +16,13 @@ pub struct Row {
     pub(super) coefficients: Vec<f32>,
 }
 
+impl Row {
+    /// How many coefficients there are in blocks that are not zero.
+    fn in_blocks(&self) -> usize {
+        WIDTH * self.coefficients.chunks(WIDTH).filter(|block| block.iter().any(|c| *c != 0.0)).count()
+    }
+}
+
 /// The pre-activation of every unstable ReLU of a compact network, once for all forms and splits.
 #[derive(Debug)]
 pub struct Rows<'a> {
@@ -42,15 +49,27 @@ impl<'a> Rows<'a> {
 
     /// `None` where they would be too many coefficients, or none.
     pub fn new(compact: &'a Compact) -> Option<Self> {
+        Self::within(compact, usize::MAX, || false)
+    }
+
+    /// `None`, too, where they have more than `most` coefficients, blocks of zeros left out: about what a step of an ascent has to do with. And once it
+    /// is to `stop`.
+    pub fn within(compact: &'a Compact, most: usize, stop: impl Fn() -> bool) -> Option<Self> {
         let unstable = compact.unstable();
         if unstable.is_empty() || !Self::is_possible(compact) {
             return None;
         }
         let mut rows = Vec::with_capacity(unstable.len());
+        let mut count = 0;
         let mut walk = Walk::new(compact);
         for some in unstable.chunks(LANES) {
             let seeds: Vec<Vec<(usize, u32, f32)>> = some.iter().map(|u| vec![(u.node.0, u.position, 1.0)]).collect();
-            rows.extend(walk.down(&seeds));
+            let some = walk.down(&seeds);
+            count += some.iter().map(Row::in_blocks).sum::<usize>();
+            rows.extend(some);
+            if count > most || stop() {
+                return None;
+            }
         }
         let ball = match compact.region.kind() {
             RegionKind::Ball { norm: Norm::L2, centre: x0, eps, .. } => {
@@ -60,12 +79,6 @@ impl<'a> Rows<'a> {
             _ => None,
         };
         Some(Self { compact, rows, groups: groups(unstable), ball })
-    }
-
-    /// About how many coefficients a step of an ascent has to do with: blocks of zeros cost nothing.
-    pub fn coefficients(&self) -> usize {
-        let blocks = |row: &Row| row.coefficients.chunks(WIDTH).filter(|block| block.iter().any(|c| *c != 0.0)).count();
-        WIDTH * self.rows.iter().map(blocks).sum::<usize>()
     }
 
     /// The row of a form, once for all its programs.

@@ -21,7 +21,7 @@ impl<R: Real> Matrix<R> {
         let rows: Vec<Vec<f64>> = self.rows.iter().map(floats).collect();
         let diagonal = self.inputs.iter().map(Real::nearest);
         let diagonal: Vec<f64> = diagonal.chain(rows.iter().filter_map(|row| row.last().copied())).collect();
-        if !diagonal.iter().all(|entry| sane(*entry)) {
+        if !diagonal.iter().chain(&self.reach).all(|entry| sane(*entry)) {
             return Some(f64::NAN);
         }
         let mut factor = Factor { inputs: diagonal[..self.inputs.len()].iter().map(|d| d.sqrt()).collect(), rows };

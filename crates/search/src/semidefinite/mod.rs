@@ -63,10 +63,9 @@ pub(crate) fn close(
     found: &Mutex<Candidates>,
     enough: f64,
 ) -> bool {
-    let (Some(rows), Some((goals, disjuncts))) = (Rows::new(compact), proof.goals(compact)) else { return false };
-    if work.options.relaxation == Relaxation::Auto && rows.coefficients() > MOST_COEFFICIENTS {
-        return false;
-    }
+    let most = if work.options.relaxation == Relaxation::Auto { MOST_COEFFICIENTS } else { usize::MAX };
+    let rows = Rows::within(compact, most, || work.clock.is_out());
+    let (Some(rows), Some((goals, disjuncts))) = (rows, proof.goals(compact)) else { return false };
     let mut tree = Tree::default();
     let places: Vec<Place> = goals.iter().map(|_| tree.root()).collect();
     let search = Search {
@@ -180,9 +179,10 @@ impl Search<'_> {
         for round in 0..ROUNDS[below] {
             let length = LENGTHS[if is_root { round.min(1) } else { 2 }];
             ascent.climb(STEPS[below], length, || self.is_out());
-            self.spend(is_root, &mut ascent);
             let value = ascent.value();
-            if let Some((bound, proof)) = ascent.prove(self.enough, || self.is_out()) {
+            let proved = ascent.prove(self.enough, || self.is_out());
+            self.spend(open.goal, is_root, &mut ascent);
+            if let Some((bound, proof)) = proved {
                 let step = leaf(self.compact, self.input, &proof, goal.lambda.clone());
                 self.tree().close(open.place, step);
                 return self.lock().closed(open.goal, open.splits.len(), bound);
@@ -216,10 +216,10 @@ impl Search<'_> {
     }
 
     /// What linear bounds could do meanwhile is not lost sight of, unless these bounds were asked for.
-    fn spend(&self, is_root: bool, ascent: &mut Ascent<'_>) {
+    fn spend(&self, goal: usize, is_root: bool, ascent: &mut Ascent<'_>) {
         let operations = ascent.take_operations();
         if !is_root && self.work.options.relaxation == Relaxation::Auto {
-            self.lock().spend(operations);
+            self.lock().spend(goal, operations);
         }
     }
 

@@ -51,8 +51,8 @@ pub(super) struct State {
     pub(super) bounded: usize,
     /// What they count for, those below the roots [`EACH`].
     pub(super) counted: usize,
-    /// Operations below the roots.
-    spent: f64,
+    /// By goal, operations below its root.
+    spent: Vec<f64>,
     busy: usize,
     stopped: bool,
 }
@@ -78,12 +78,12 @@ impl State {
             shares: vec![0.0; groups.len()],
             given_up: vec![false; groups.len()],
             margins: vec![f64::NEG_INFINITY; groups.len()],
-            groups,
             bounded: 0,
             counted: 0,
-            spent: 0.0,
+            spent: vec![0.0; groups.len()],
             busy: 0,
             stopped: false,
+            groups,
         }
     }
 
@@ -108,10 +108,20 @@ impl State {
         self.counted += if is_root { 1 } else { EACH };
     }
 
-    /// So many operations were spent below the roots. The search ends where that is too much for what it has closed.
-    pub(super) fn spend(&mut self, operations: f64) {
-        self.spent += operations;
-        self.stopped |= self.spent > PATIENCE * (1.0 + GAIN * self.share());
+    /// So many operations were spent below the root of a goal. The search ends where what was spent on all groups that are still to be proved is
+    /// too much for the share of their trees that is closed.
+    pub(super) fn spend(&mut self, goal: usize, operations: f64) {
+        self.spent[goal] += operations;
+        let (mut spent, mut shares) = (0.0, vec![f64::NAN; self.hopes.len()]);
+        for (goal, &group) in self.groups.iter().enumerate() {
+            if !self.proved[group] && !self.given_up[goal] {
+                spent += self.spent[goal];
+                shares[group] = shares[group].max(self.shares[goal]);
+            }
+        }
+        let open: Vec<f64> = shares.into_iter().filter(|share| !share.is_nan()).collect();
+        let share = open.iter().sum::<f64>() / open.len().max(1) as f64;
+        self.stopped |= spent > PATIENCE * (1.0 + GAIN * share);
     }
 
     /// One that was taken falls into these two.
@@ -155,15 +165,29 @@ impl State {
         self.proved.iter().zip(&self.hopes).any(|(proved, hopes)| !proved && *hopes == 0)
     }
 
-    /// The share of all trees that are not finished which is closed.
-    fn share(&self) -> f64 {
-        let is_open = |g: &usize| self.unfinished[*g] > 0 && !self.proved[self.groups[*g]] && !self.given_up[*g];
-        let open: Vec<usize> = (0..self.groups.len()).filter(is_open).collect();
-        open.iter().map(|&g| self.shares[g]).sum::<f64>() / open.len().max(1) as f64
-    }
-
     pub(super) fn progress(&self) -> Progress {
         let margin = self.heap.iter().map(|Ranked(open)| open.value).fold(f64::INFINITY, f64::min);
         Progress::Search { subproblems: self.bounded, open: self.heap.len(), margin: margin as f32 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_finished_trees_took_is_not_held_against_the_next() {
+        let mut state = State::new([0, 1].into_iter(), &[0, 1]);
+        state.spend(0, PATIENCE);
+        assert!(!state.stopped);
+        state.closed(0, 1, 1.0);
+        state.spend(0, 100.0 * PATIENCE);
+        assert!(!state.stopped, "half of one tree of two is closed");
+        state.closed(0, 0, 1.0);
+        assert!(state.proved[0]);
+        state.spend(1, 0.5 * PATIENCE);
+        assert!(!state.stopped);
+        state.spend(1, PATIENCE);
+        assert!(state.stopped, "nothing of the other is closed");
     }
 }

@@ -212,6 +212,17 @@ fn squares_that_underflow() {
     assert!(exactly(bound) <= constant, "{bound}");
 }
 
+/// Of boxes as wide as floats reach.
+#[test]
+fn a_reach_beyond_all_floats_is_an_overflow() {
+    let (inputs, rows, reach) = (vec![1.0], vec![vec![0.0, 1.0]], vec![f64::INFINITY, 1.0]);
+    let exact = |v: &Vec<f64>| v.iter().map(|&v| Exact::from_f64(v)).collect::<Vec<_>>();
+    let exact =
+        Matrix { inputs: exact(&inputs), rows: rows.iter().map(exact).collect(), reach: reach.clone(), error: 0.0 };
+    assert!(exact.loss().is_some_and(f64::is_nan));
+    assert!(Matrix { inputs, rows, reach, error: 0.0 }.loss().is_some_and(f64::is_nan));
+}
+
 /// A matrix that is a product and so barely definite, or less than that: what the loss says holds.
 #[test]
 fn losses_cover_what_matrices_can_be_below_zero() {
