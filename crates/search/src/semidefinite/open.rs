@@ -180,11 +180,12 @@ mod tests {
         let mut state = State::new([0, 1].into_iter(), &[0, 1]);
         state.spend(0, PATIENCE);
         assert!(!state.stopped);
+        state.split(0, [2, 3].map(|place| Open { value: 0.0, place, goal: 0, splits: Vec::new(), found: None }));
         state.closed(0, 1, 1.0);
         state.spend(0, 100.0 * PATIENCE);
         assert!(!state.stopped, "half of one tree of two is closed");
-        state.closed(0, 0, 1.0);
-        assert!(state.proved[0]);
+        state.closed(0, 1, 1.0);
+        assert!(state.proved[0] && !state.proved[1]);
         state.spend(1, 0.5 * PATIENCE);
         assert!(!state.stopped);
         state.spend(1, PATIENCE);
